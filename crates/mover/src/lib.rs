@@ -1,0 +1,1 @@
+//! mover: filled in by its own commit.

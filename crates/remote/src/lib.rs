@@ -1,0 +1,1 @@
+//! remote: filled in by its own commit.

@@ -1,0 +1,1 @@
+//! space: filled in by its own commit.

@@ -1,0 +1,1 @@
+//! sys: filled in by its own commit.

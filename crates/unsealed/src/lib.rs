@@ -1,0 +1,1 @@
+//! unsealed: filled in by its own commit.

@@ -1,0 +1,4 @@
+//! Registers the addon's link arguments.
+fn main() {
+    napi_build::setup();
+}

@@ -1,0 +1,1 @@
+//! The N-API surface of Sealyard: convert, call one crate function, convert back.
