@@ -1,0 +1,71 @@
+import { z } from 'zod'
+import { list, method, nothing } from './method.ts'
+import { nodeInfo } from './types.ts'
+
+/** What every node of ours answers. */
+export const commonMethods = {
+  'Filecoin.Discover': method({
+    permission: 'read',
+    params: [],
+    result: z.unknown(),
+    summary: 'The OpenRPC document of this node',
+  }),
+  'Filecoin.Session': method({
+    permission: 'admin',
+    params: [],
+    result: z.string(),
+    summary: 'UUID of this run of the process; an error when a worker is disabled',
+  }),
+  'Filecoin.Shutdown': method({
+    permission: 'admin',
+    params: [],
+    result: nothing,
+    summary: 'Stops the node after running work was told',
+  }),
+  'Filecoin.LogList': method({
+    permission: 'write',
+    params: [],
+    result: list(z.string()),
+    summary: 'Names of the log subsystems',
+  }),
+  'Filecoin.LogSetLevel': method({
+    permission: 'write',
+    params: [z.string(), z.string()],
+    result: nothing,
+    summary: 'Sets the level of one subsystem, or of all with *',
+  }),
+  'Sealyard.NodeInfo': method({
+    permission: 'read',
+    params: [],
+    result: nodeInfo,
+    summary: 'Who this node is: kind, machine, version',
+  }),
+} as const
+
+/** What every node with storage paths answers. */
+export const storageMethods = {
+  'Filecoin.StorageLocal': method({
+    permission: 'admin',
+    params: [],
+    result: z.record(z.string(), z.string()),
+    summary: 'Attached storage paths: ID → directory',
+  }),
+  'Filecoin.StorageAddLocal': method({
+    permission: 'admin',
+    params: [z.string()],
+    result: nothing,
+    summary: 'Attaches a directory that has a sectorstore.json',
+  }),
+  'Filecoin.StorageDetachLocal': method({
+    permission: 'admin',
+    params: [z.string()],
+    result: nothing,
+    summary: 'Detaches a directory; its files stay',
+  }),
+  'Filecoin.StorageRedeclareLocal': method({
+    permission: 'admin',
+    params: [z.string().nullable(), z.boolean()],
+    result: nothing,
+    summary: 'Declares what the disk holds anew; one path or all, dropping what is missing or not',
+  }),
+} as const
