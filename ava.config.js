@@ -1,0 +1,12 @@
+/**
+ * AVA runs TypeScript through tsx, which AVA's worker threads cannot load: child processes it is.
+ * Two at a time, because flow tests start daemons of their own.
+ */
+export default {
+  files: ['test/**/*.test.ts'],
+  extensions: { ts: 'module' },
+  nodeArguments: ['--import=tsx'],
+  workerThreads: false,
+  concurrency: 2,
+  timeout: '5m',
+}
