@@ -1,0 +1,92 @@
+import { readFile } from 'node:fs/promises'
+import { homedir } from 'node:os'
+import { join, resolve } from 'node:path'
+import { SealyardError } from '../base/errors.ts'
+import { parseApiInfo, parseMultiaddr } from '../protocol/api-info.ts'
+import type { SealerApi, WorkerApi } from '../protocol/apis.ts'
+import { createClient } from '../protocol/rpc-client.ts'
+import { sealerMethods } from '../protocol/sealer-methods.ts'
+import { workerMethods } from '../protocol/worker-methods.ts'
+
+export type NodeKind = 'sealer' | 'worker'
+
+/** Where a node's repo is, and who may say where the node listens. */
+const NODES = {
+  sealer: {
+    pathVariable: 'SEALYARD_SEALER_PATH',
+    defaultRepo: '.sealyard-sealer',
+    infoVariables: ['SEALER_API_INFO', 'MINER_API_INFO'],
+  },
+  worker: {
+    pathVariable: 'SEALYARD_WORKER_PATH',
+    defaultRepo: '.sealyard-worker',
+    infoVariables: ['WORKER_API_INFO'],
+  },
+} as const
+
+/** The repo directory: `--repo`, then the environment, then the home directory. */
+export function repoOf(kind: NodeKind, flag: string | undefined, env: NodeJS.ProcessEnv): string {
+  const chosen = flag ?? env[NODES[kind].pathVariable] ?? join(homedir(), NODES[kind].defaultRepo)
+  return resolve(chosen.replace(/^~(?=\/|$)/, homedir()))
+}
+
+export interface Endpoint {
+  /** `http://127.0.0.1:2345` */
+  readonly url: string
+  readonly token: string
+}
+
+/**
+ * Where to reach a node: from SEALER_API_INFO or WORKER_API_INFO unless `--repo` is given, else from its repo's
+ * `api` and `token` files.
+ * @throws SealyardError NOT_RUNNING when the repo has no `api` file
+ */
+export async function endpointOf(
+  kind: NodeKind,
+  flag: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<Endpoint> {
+  if (flag === undefined) {
+    const given = endpointFromEnvironment(kind, env)
+    if (given !== null) return given
+  }
+  const repo = repoOf(kind, flag, env)
+  const [api, token] = await Promise.all([readNodeFile(kind, repo, 'api'), readNodeFile(kind, repo, 'token')])
+  return { url: parseMultiaddr(api), token }
+}
+
+export function endpointFromEnvironment(kind: NodeKind, env: NodeJS.ProcessEnv): Endpoint | null {
+  for (const variable of NODES[kind].infoVariables) {
+    const value = env[variable]
+    if (value !== undefined && value !== '') return parseApiInfo(value, variable)
+  }
+  return null
+}
+
+async function readNodeFile(kind: NodeKind, repo: string, name: string): Promise<string> {
+  try {
+    return (await readFile(join(repo, name), 'utf8')).trim()
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error
+    throw new SealyardError({
+      code: 'NOT_RUNNING',
+      level: 'permanent',
+      message: `no ${kind} runs from ${repo} (it has no '${name}' file); start it with 'sealyard-${kind} run', or name another repo with --repo`,
+    })
+  }
+}
+
+export async function sealerClient(flag: string | undefined, env: NodeJS.ProcessEnv): Promise<SealerApi & Endpoint> {
+  const endpoint = await endpointOf('sealer', flag, env)
+  return Object.assign(clientOf(sealerMethods, endpoint), endpoint)
+}
+
+export async function workerClient(flag: string | undefined, env: NodeJS.ProcessEnv): Promise<WorkerApi & Endpoint> {
+  const endpoint = await endpointOf('worker', flag, env)
+  return Object.assign(clientOf(workerMethods, endpoint), endpoint)
+}
+
+/** People wait for what they asked: an unsealing call may take hours, so calls from the CLI have no deadline. */
+function clientOf<T extends typeof sealerMethods | typeof workerMethods>(table: T, endpoint: Endpoint) {
+  return createClient(table, { url: `${endpoint.url}/rpc/v0`, token: endpoint.token, timeoutMs: 0 })
+}

@@ -1,0 +1,125 @@
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import { parseBytes } from '../base/bytes.ts'
+import type { SealerApi, WorkerApi } from '../protocol/apis.ts'
+import { initStoragePath } from '../storage/init-storage-path.ts'
+import { type NodeKind, sealerClient, workerClient } from './nodes.ts'
+import { collectNames, terminal } from './program.ts'
+import { formatTable } from './table.ts'
+import { usage } from './usage.ts'
+
+interface AttachFlags {
+  init?: true
+  weight: string
+  seal?: true
+  store?: true
+  maxStorage?: string
+  groups: string[]
+  allowTo: string[]
+}
+
+type StorageOwner = Pick<
+  SealerApi & WorkerApi,
+  'StorageAddLocal' | 'StorageDetachLocal' | 'StorageLocal' | 'StorageRedeclareLocal' | 'StorageTiers'
+>
+
+/** `storage attach|detach|redeclare|tiers`, the same on both daemons. */
+export function ownStorageCommands(kind: NodeKind, repo: () => string | undefined): Command[] {
+  const owner = async (): Promise<StorageOwner> =>
+    kind === 'sealer' ? sealerClient(repo(), terminal.env) : workerClient(repo(), terminal.env)
+  return [attach(owner), detach(owner), redeclare(owner), tiers(owner)]
+}
+
+function attach(owner: () => Promise<StorageOwner>): Command {
+  return new Command('attach')
+    .description('attach a storage path; its sectorstore.json says how it may be used')
+    .argument('<path>', 'directory')
+    .option('--init', 'make the path: write its sectorstore.json (needs --seal or --store)')
+    .option('--weight <n>', '(--init) preference among paths; higher is preferred', '10')
+    .option('--seal', '(--init) use it for scratch files while sealing')
+    .option('--store', '(--init) use it for long-term storage')
+    .option('--max-storage <size>', '(--init) quota of the directory, such as 1TiB')
+    .option('--groups <names>', '(--init) groups this path is in', collectNames, [])
+    .option('--allow-to <names>', '(--init) groups that files of this path may go to (default: all)', collectNames, [])
+    .action(async (path: string, flags: AttachFlags) => {
+      const directory = resolve(path)
+      const client = await owner()
+      if (flags.init === true) await initStoragePath(directory, initOptions(flags))
+      else refuseInitFlags(flags)
+      await client.StorageAddLocal(directory)
+    })
+}
+
+function initOptions(flags: AttachFlags) {
+  const weight = Number(flags.weight)
+  if (!Number.isSafeInteger(weight) || weight < 0) {
+    throw usage(`--weight takes a whole number from 0, not '${flags.weight}'`)
+  }
+  return {
+    weight,
+    canSeal: flags.seal === true,
+    canStore: flags.store === true,
+    maxStorageBytes: flags.maxStorage === undefined ? 0 : parseBytes(flags.maxStorage),
+    groups: flags.groups,
+    allowTo: flags.allowTo,
+  }
+}
+
+/** Without --init the flags would be ignored; an operator should not believe they took effect. */
+function refuseInitFlags(flags: AttachFlags): void {
+  const given = flags.seal || flags.store || flags.maxStorage !== undefined || flags.groups.length + flags.allowTo.length
+  if (given) {
+    throw usage('--seal, --store, --max-storage, --groups and --allow-to go with --init; an existing path keeps what its sectorstore.json says')
+  }
+}
+
+function detach(owner: () => Promise<StorageOwner>): Command {
+  return new Command('detach')
+    .description('detach a storage path; its files stay where they are')
+    .argument('<path>', 'directory')
+    .option('--really-do-it', 'do it')
+    .action(async (path: string, flags: { reallyDoIt?: true }) => {
+      if (flags.reallyDoIt !== true) {
+        throw usage(`detaching takes every sector in ${path} out of the index; pass --really-do-it to confirm`)
+      }
+      const client = await owner()
+      const attached = Object.values(await client.StorageLocal())
+      await client.StorageDetachLocal(attached.includes(path) ? path : resolve(path))
+    })
+}
+
+function redeclare(owner: () => Promise<StorageOwner>): Command {
+  return new Command('redeclare')
+    .description('look at the disk again and tell the index what is there')
+    .argument('[path]', 'directory of an attached path')
+    .option('--id <id>', 'ID of an attached path')
+    .option('--all', 'all attached paths')
+    .option('--drop-missing [yes]', 'drop what is no longer on disk', 'true')
+    .action(async (path: string | undefined, flags: { id?: string; all?: true; dropMissing: string | boolean }) => {
+      const chosen = [path, flags.id, flags.all].filter((each) => each !== undefined)
+      if (chosen.length !== 1) throw usage('name one path, or --id, or --all')
+      const client = await owner()
+      await client.StorageRedeclareLocal(await chosenId(client, path, flags.id), String(flags.dropMissing) !== 'false')
+    })
+}
+
+async function chosenId(client: StorageOwner, path?: string, id?: string): Promise<string | null> {
+  if (path === undefined) return id ?? null
+  const local = await client.StorageLocal()
+  const wanted = resolve(path)
+  const found = Object.entries(local).find(([, directory]) => directory === path || resolve(directory) === wanted)
+  if (found !== undefined) return found[0]
+  throw usage(`${path} is not attached here; attached are: ${Object.values(local).join(', ') || 'none'}`)
+}
+
+function tiers(owner: () => Promise<StorageOwner>): Command {
+  return new Command('tiers')
+    .description('what a move between each two storage paths of this node costs, as tried')
+    .option('--json', 'as JSON')
+    .action(async (flags: { json?: true }) => {
+      const rows = await (await owner()).StorageTiers()
+      if (flags.json) terminal.stdout.write(`${JSON.stringify(rows, null, 2)}\n`)
+      else terminal.stdout.write(formatTable(['From', 'To', 'Tier'], rows.map((row) => [row.from, row.to, row.tier])))
+    })
+}
+

@@ -1,0 +1,177 @@
+import { writeFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
+import { randomUUID } from 'node:crypto'
+import { resolve } from 'node:path'
+import { Command } from 'commander'
+import type { SealerApi } from '../protocol/apis.ts'
+import { pushFile } from '../protocol/reader-streams.ts'
+import { type Endpoint, sealerClient } from './nodes.ts'
+import { terminal } from './program.ts'
+import { formatSectorStatus, formatSectors } from './sector-tables.ts'
+import { sectorNumber, usage } from './usage.ts'
+
+type Sealer = () => Promise<SealerApi & Endpoint>
+
+const out = (text: string) => void terminal.stdout.write(text)
+const json = (value: unknown) => out(`${JSON.stringify(value, null, 2)}\n`)
+
+/** `sectors …`: what an operator does with one sector. */
+export function sectorsCommands(repo: () => string | undefined): Command {
+  const sealer: Sealer = () => sealerClient(repo(), terminal.env)
+  const sectors = new Command('sectors').description('make, watch and use sectors')
+  for (const make of [pledge, add, list, status, unseal, extractPiece, remove, commit2, commit2Input, importProof]) {
+    sectors.addCommand(make(sealer))
+  }
+  return sectors
+}
+
+function pledge(sealer: Sealer): Command {
+  return new Command('pledge').description('start a sector filled with zeroes').action(async () => {
+    const sector = await (await sealer()).PledgeSector()
+    out(`Created CC sector: ${sector.Number}\n`)
+  })
+}
+
+function add(sealer: Sealer): Command {
+  return new Command('add')
+    .description('start a sector with real data')
+    .requiredOption('--piece <files...>', 'files to put in, in order; each is padded to a piece and checked')
+    .option('--json', 'as JSON')
+    .action(async (flags: { piece: string[]; json?: true }) => {
+      const client = await sealer()
+      const added = await addPieces(client, flags.piece.map((file) => resolve(file)))
+      if (flags.json) {
+        json(added)
+        return
+      }
+      out(`Created sector: ${added.sector.Number}\n`)
+      added.pieces.forEach((piece, index) => {
+        out(`Piece ${index}: ${piece.commitment} (${piece.size} bytes padded, ${piece.dataBytes} of data)\n`)
+      })
+    })
+}
+
+/** The call and the streams it names run side by side: the node reads a stream while it works on the call. */
+async function addPieces(client: SealerApi & Endpoint, files: readonly string[]) {
+  const readers = await Promise.all(
+    files.map(async (file) => ({ file, uuid: randomUUID(), bytes: await pieceBytes(file) })),
+  )
+  const call = client.SectorAdd({
+    pieces: readers.map(({ uuid, bytes }) => ({ dataBytes: bytes, reader: { Type: 'push', Info: uuid } })),
+  })
+  const pushes = readers.map(({ uuid, file, bytes }) => pushFile({ ...client, uuid, file, bytes }))
+  // The call's own refusal says why; a push that broke because of it says less.
+  const [answer] = await Promise.all([call, ...pushes.map((push) => push.catch((error) => rethrowAfter(call, error)))])
+  return answer
+}
+
+async function rethrowAfter(call: Promise<unknown>, error: unknown): Promise<never> {
+  await call
+  throw error
+}
+
+async function pieceBytes(file: string): Promise<number> {
+  const stats = await stat(file).catch(() => null)
+  if (stats === null) throw usage(`there is no file ${file}`)
+  if (!stats.isFile()) throw usage(`${file} is not a plain file`)
+  if (stats.size === 0) throw usage(`${file} is empty: a piece needs at least one byte`)
+  return stats.size
+}
+
+function list(sealer: Sealer): Command {
+  return new Command('list')
+    .description('list the sectors')
+    .option('--json', 'as JSON')
+    .action(async (flags: { json?: true }) => {
+      const client = await sealer()
+      const numbers = await client.SectorsList()
+      const sectors = await Promise.all(numbers.map((number) => client.SectorsStatus(number, false)))
+      if (flags.json) json(sectors)
+      else out(formatSectors(sectors))
+    })
+}
+
+function status(sealer: Sealer): Command {
+  return new Command('status')
+    .description('show one sector')
+    .argument('<sector>', 'sector number')
+    .option('--log', 'with its event log')
+    .option('--proof', 'with its proof')
+    .option('--json', 'as JSON')
+    .action(async (text: string, flags: { log?: true; proof?: true; json?: true }) => {
+      const sector = await (await sealer()).SectorsStatus(sectorNumber(text), false)
+      if (flags.json) json(sector)
+      else out(formatSectorStatus(sector, flags.log === true, flags.proof === true))
+    })
+}
+
+function unseal(sealer: Sealer): Command {
+  return new Command('unseal')
+    .description('unseal a whole sector into a store path; ends when it is there')
+    .argument('<sector>', 'sector number')
+    .action(async (text: string) => {
+      await (await sealer()).SectorUnseal(sectorNumber(text))
+      out(`Sector ${text} is unsealed\n`)
+    })
+}
+
+function extractPiece(sealer: Sealer): Command {
+  return new Command('extract-piece')
+    .description("write a piece's data to a file on the sealer's machine, from an unsealed copy")
+    .argument('<sector>', 'sector number')
+    .argument('<output>', 'file to write')
+    .option('--piece <index>', 'which piece, from 0', '0')
+    .action(async (text: string, output: string, flags: { piece: string }) => {
+      const read = await (await sealer()).ReadPiece(sectorNumber(text), sectorNumber(flags.piece), resolve(output))
+      out(`Wrote ${read.bytes} bytes to ${resolve(output)} from ${read.from}\n`)
+    })
+}
+
+function remove(sealer: Sealer): Command {
+  return new Command('remove')
+    .description('remove a sector and all its files')
+    .argument('<sector>', 'sector number')
+    .option('--really-do-it', 'do it')
+    .action(async (text: string, flags: { reallyDoIt?: true }) => {
+      const number = sectorNumber(text)
+      if (flags.reallyDoIt !== true) {
+        throw usage(`this removes every file of sector ${number} everywhere; pass --really-do-it to confirm`)
+      }
+      await (await sealer()).SectorRemove(number)
+      out(`Sector ${number} is removed\n`)
+    })
+}
+
+function commit2(sealer: Sealer): Command {
+  return new Command('commit2')
+    .description('take up a deferred C2 from the kept output of C1')
+    .argument('<sector>', 'sector number')
+    .action(async (text: string) => {
+      await (await sealer()).Commit2(sectorNumber(text))
+      out(`C2 of sector ${text} is taken up; watch it with 'sectors status ${text}'\n`)
+    })
+}
+
+function commit2Input(sealer: Sealer): Command {
+  return new Command('commit2-input')
+    .description("write C1's output to a file, for proving C2 elsewhere")
+    .argument('<sector>', 'sector number')
+    .requiredOption('--output <file>', 'file to write')
+    .action(async (text: string, flags: { output: string }) => {
+      const input = Buffer.from(await (await sealer()).Commit2Input(sectorNumber(text)), 'base64')
+      await writeFile(flags.output, input, { flag: 'wx' })
+      out(`Wrote ${input.length} bytes to ${flags.output}\n`)
+    })
+}
+
+function importProof(sealer: Sealer): Command {
+  return new Command('import-proof')
+    .description('take a proof that was made elsewhere')
+    .argument('<sector>', 'sector number')
+    .argument('<file>', 'the proof, raw bytes (192 a partition)')
+    .action(async (text: string, file: string) => {
+      const proof = await readFile(file)
+      await (await sealer()).ImportProof(sectorNumber(text), proof.toString('base64'))
+      out(`Sector ${text} has its proof\n`)
+    })
+}

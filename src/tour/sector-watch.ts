@@ -1,0 +1,93 @@
+import { SealyardError } from '../base/errors.ts'
+import type { SealerApi } from '../protocol/apis.ts'
+import type { SectorStatus, Transfer } from '../protocol/types.ts'
+import { type Cluster, sealerOf, workerOf } from './cluster.ts'
+import { amount, say } from './say.ts'
+
+interface Source {
+  readonly name: string
+  readonly transfers: () => Promise<Transfer[]>
+}
+
+const POLL_MS = 40
+const LIMIT_MS = 120_000
+
+/** Follows a sector and tells each step and each move as it is done. */
+export class SectorWatch {
+  readonly #number: number
+  readonly #sealer: SealerApi
+  readonly #sources: readonly Source[]
+  readonly #toldTransfers = new Set<string>()
+  #toldEvents = 0
+  #networkBytes = 0
+  #lastStepAt = performance.now()
+
+  private constructor(number: number, sealer: SealerApi, sources: readonly Source[]) {
+    this.#number = number
+    this.#sealer = sealer
+    this.#sources = sources
+  }
+
+  static async begin(cluster: Cluster, number: number): Promise<SectorWatch> {
+    const sealer = await sealerOf(cluster)
+    const workers = await Promise.all(
+      cluster.workers.map(async (node) => {
+        const worker = await workerOf(node)
+        return { name: node.name, transfers: () => worker.Transfers() }
+      }),
+    )
+    return new SectorWatch(number, sealer, [{ name: 'sealer', transfers: () => sealer.Transfers() }, ...workers])
+  }
+
+  /** Waits for a state. @throws SealyardError when the sector fails, or nothing ends within two minutes */
+  async until(state: string): Promise<SectorStatus> {
+    const deadline = performance.now() + LIMIT_MS
+    for (;;) {
+      const status = await this.#sealer.SectorsStatus(this.#number, false)
+      await this.sayTransfers()
+      this.#sayEvents(status)
+      if (status.State === state) return status
+      if (performance.now() > deadline) throw this.#late(status)
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS))
+    }
+  }
+
+  #sayEvents(status: SectorStatus): void {
+    for (const event of status.Log.slice(this.#toldEvents)) {
+      const seconds = (performance.now() - this.#lastStepAt) / 1000
+      say(`${event.Kind.padEnd(8)} ${event.Message} (${seconds.toFixed(2)} s)`)
+      this.#lastStepAt = performance.now()
+    }
+    this.#toldEvents = status.Log.length
+  }
+
+  /** Tells moves and fetches that ended since last time. */
+  async sayTransfers(): Promise<void> {
+    for (const source of this.#sources) {
+      for (const each of await source.transfers()) {
+        if (each.state === 'running' || this.#toldTransfers.has(each.id) || each.sector.Number !== this.#number) continue
+        this.#toldTransfers.add(each.id)
+        this.#say(source.name, each)
+      }
+    }
+  }
+
+  #say(node: string, each: Transfer): void {
+    if (each.method === 'network') this.#networkBytes += each.bytes
+    const how = each.state === 'failed' ? `failed: ${each.error}` : `by ${each.method}, ${amount(each.bytes, each.seconds)}`
+    say(`move     ${node}: ${each.from} -> ${each.to} ${how}`)
+  }
+
+  sayTotals(): void {
+    say(`${this.#toldTransfers.size} sector files moved, ${this.#networkBytes} bytes over the network`)
+  }
+
+  #late(status: SectorStatus): SealyardError {
+    const why = status.LastErr === '' ? '' : `: ${status.LastErr}`
+    return new SealyardError({
+      code: 'SECTOR_LATE',
+      level: 'permanent',
+      message: `sector ${this.#number} stands in ${status.State} after two minutes${why}`,
+    })
+  }
+}
