@@ -54,18 +54,21 @@ export const storageMethods = {
     permission: 'admin',
     params: [z.string()],
     result: nothing,
+    slow: true,
     summary: 'Attaches a directory that has a sectorstore.json',
   }),
   'Filecoin.StorageDetachLocal': method({
     permission: 'admin',
     params: [z.string()],
     result: nothing,
+    slow: true,
     summary: 'Detaches a directory; its files stay',
   }),
   'Filecoin.StorageRedeclareLocal': method({
     permission: 'admin',
     params: [z.string().nullable(), z.boolean()],
     result: nothing,
+    slow: true,
     summary: 'Declares what the disk holds anew; one path or all, dropping what is missing or not',
   }),
 } as const

@@ -5,13 +5,18 @@ export const PERMISSIONS = ['read', 'write', 'sign', 'admin'] as const
 export type Permission = (typeof PERMISSIONS)[number]
 
 /** One row of a method table: what goes in, what comes out, who may call. */
-export interface Method<P extends readonly z.ZodType[] = readonly z.ZodType[], R extends z.ZodType = z.ZodType> {
+export interface Method<
+  P extends readonly z.ZodType[] = readonly z.ZodType[],
+  R extends z.ZodType = z.ZodType,
+> {
   readonly permission: Permission
   /** Positional parameters. */
   readonly params: P
   /** How many of `params`, counted from the end, a caller may leave out (older nodes do). */
   readonly optional: number
   readonly result: R
+  /** True when it may answer hours later: a client then sets no deadline. */
+  readonly slow: boolean
   readonly summary: string
 }
 
@@ -23,12 +28,20 @@ export function method<const P extends readonly z.ZodType[], R extends z.ZodType
   params: P
   optional?: number
   result: R
+  slow?: boolean
   summary: string
 }): Method<P, R> {
-  return { optional: 0, ...row }
+  return { optional: 0, slow: false, ...row }
 }
 
-type Outputs<P extends readonly z.ZodType[]> = { [K in keyof P]: P[K] extends z.ZodType ? z.output<P[K]> : never }
+/** A method's name without its namespace: how implementations and clients call it. */
+export function shortName(method: string): string {
+  return method.slice(method.indexOf('.') + 1)
+}
+
+type Outputs<P extends readonly z.ZodType[]> = {
+  [K in keyof P]: P[K] extends z.ZodType ? z.output<P[K]> : never
+}
 
 type ShortName<K> = K extends `${string}.${infer Name}` ? Name : never
 

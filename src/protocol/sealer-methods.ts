@@ -67,6 +67,7 @@ export const indexMethods = {
     permission: admin,
     params: [t.sectorId, z.number(), z.number()],
     result: nothing,
+    slow: true,
     summary: 'Takes locks for the length of the call (read bits, write bits)',
   }),
   'Filecoin.StorageTryLock': method({
@@ -75,7 +76,12 @@ export const indexMethods = {
     result: z.boolean(),
     summary: 'The same without waiting',
   }),
-  'Filecoin.StorageGetLocks': method({ permission: admin, params: [], result: t.sectorLocks, summary: 'Locks held' }),
+  'Filecoin.StorageGetLocks': method({
+    permission: admin,
+    params: [],
+    result: t.sectorLocks,
+    summary: 'Locks held',
+  }),
   'Filecoin.StorageList': method({
     permission: admin,
     params: [],
@@ -133,7 +139,12 @@ export const sealerMethods = {
   ...indexMethods,
   ...spaceMethods,
   ...returnMethods,
-  'Filecoin.Version': method({ permission: 'read', params: [], result: t.minerVersion, summary: 'Miner API version' }),
+  'Filecoin.Version': method({
+    permission: 'read',
+    params: [],
+    result: t.minerVersion,
+    summary: 'Miner API version',
+  }),
   'Filecoin.AuthVerify': method({
     permission: 'read',
     params: [z.string()],
@@ -158,7 +169,12 @@ export const sealerMethods = {
     result: t.fsStat,
     summary: "A path's space, asked of a node that has it",
   }),
-  'Filecoin.ActorAddress': method({ permission: 'read', params: [], result: z.string(), summary: 'The miner' }),
+  'Filecoin.ActorAddress': method({
+    permission: 'read',
+    params: [],
+    result: z.string(),
+    summary: 'The miner',
+  }),
   'Filecoin.ActorSectorSize': method({
     permission: 'read',
     params: [z.string()],
@@ -229,22 +245,29 @@ export const sealerMethods = {
     permission: admin,
     params: [z.number()],
     result: nothing,
+    slow: true,
     summary: 'Unseals a whole sector into a store path; answers when done',
   }),
   'Filecoin.SectorRemove': method({
     permission: admin,
     params: [z.number()],
     result: nothing,
+    slow: true,
     summary: 'Removes a sector and its files',
   }),
 
   'Sealyard.SectorAdd': method({
     permission: 'write',
-    params: [z.object({ pieces: z.array(z.object({ dataBytes: z.number(), reader: t.readerParameter })).min(1) })],
+    params: [
+      z.object({ pieces: z.array(z.object({ dataBytes: z.number(), reader: t.readerParameter })).min(1) }),
+    ],
     result: z.object({
       sector: t.sectorId,
-      pieces: z.array(z.object({ offset: z.number(), size: z.number(), dataBytes: z.number(), commitment: z.string() })),
+      pieces: z.array(
+        z.object({ offset: z.number(), size: z.number(), dataBytes: z.number(), commitment: z.string() }),
+      ),
     }),
+    slow: true,
     summary: 'Starts a sector with real data: pieces are padded, checked, their commitments answered',
   }),
   'Sealyard.Commit2Input': method({
@@ -257,24 +280,28 @@ export const sealerMethods = {
     permission: admin,
     params: [z.number()],
     result: nothing,
+    slow: true,
     summary: 'Takes up a deferred C2 from the kept output of C1',
   }),
   'Sealyard.ImportProof': method({
     permission: admin,
     params: [z.number(), t.base64],
     result: nothing,
+    slow: true,
     summary: 'Takes a proof made elsewhere; it is verified when the verifying key is here',
   }),
   'Sealyard.ProveWindowPost': method({
     permission: admin,
     params: [z.array(z.number())],
     result: t.postReport,
+    slow: true,
     summary: 'A real window PoSt over stored sectors, read through each node that sees them, and verified',
   }),
   'Sealyard.ReadPiece': method({
     permission: admin,
     params: [z.number(), z.number(), z.string()],
     result: z.object({ bytes: z.number(), from: z.string() }),
+    slow: true,
     summary: "Writes a piece's data bytes (sector, piece index) to a file on the sealer's machine",
   }),
   'Sealyard.Decisions': method({

@@ -147,7 +147,9 @@ export type WorkerJob = z.output<typeof workerJob>
 
 export const schedDiag = z.object({
   SchedInfo: z.object({
-    Requests: list(z.object({ Sector: sectorId, TaskType: z.string(), Priority: whole, SchedId: z.string() })),
+    Requests: list(
+      z.object({ Sector: sectorId, TaskType: z.string(), Priority: whole, SchedId: z.string() }),
+    ),
     OpenWindows: list(z.string()),
   }),
   ReturnedWork: list(z.string()),
@@ -158,7 +160,11 @@ export const schedDiag = z.object({
 export type SchedDiag = z.output<typeof schedDiag>
 
 /** `Filecoin.Version` of a sealer; 66816 is miner API 1.5.0, what lotus workers demand. */
-export const minerVersion = z.object({ Version: z.string(), APIVersion: whole, BlockDelay: whole.default(30) })
+export const minerVersion = z.object({
+  Version: z.string(),
+  APIVersion: whole,
+  BlockDelay: whole.default(30),
+})
 export const MINER_API_VERSION = 66816
 /** Worker API 1.7.0, since lotus v1.23. */
 export const WORKER_API_VERSION = 67328
@@ -312,7 +318,12 @@ export const decision = z.object({
 })
 export type Decision = z.output<typeof decision>
 
-export const postReading = z.object({ sector: whole, url: z.string(), pathId: z.string(), milliseconds: z.number() })
+export const postReading = z.object({
+  sector: whole,
+  url: z.string(),
+  pathId: z.string(),
+  milliseconds: z.number(),
+})
 export const postReport = z.object({
   valid: z.boolean(),
   proofBytes: whole,

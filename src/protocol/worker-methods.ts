@@ -50,12 +50,14 @@ export const workerMethods = {
     permission: 'admin',
     params: [t.sectorId],
     result: nothing,
+    slow: true,
     summary: 'Removes sealed, cache and unsealed of a sector from this worker',
   }),
   'Filecoin.StorageDetachAll': method({
     permission: 'admin',
     params: [],
     result: nothing,
+    slow: true,
     summary: 'Takes all own URLs out of the index',
   }),
   'Filecoin.SetEnabled': method({
@@ -64,11 +66,17 @@ export const workerMethods = {
     result: nothing,
     summary: 'Switches the whole worker on or off',
   }),
-  'Filecoin.Enabled': method({ permission: 'admin', params: [], result: z.boolean(), summary: 'Whether it takes work' }),
+  'Filecoin.Enabled': method({
+    permission: 'admin',
+    params: [],
+    result: z.boolean(),
+    summary: 'Whether it takes work',
+  }),
   'Filecoin.WaitQuiet': method({
     permission: 'admin',
     params: [],
     result: nothing,
+    slow: true,
     summary: 'Answers when no task runs any more',
   }),
   'Filecoin.ProcessSession': method({
@@ -94,7 +102,10 @@ export const workerMethods = {
     [t.sectorRef, list(z.object({ Offset: z.number(), Size: z.number() }))],
     'FUS: keeps the given padded ranges of the unsealed copy, or removes it when there are none',
   ),
-  'Filecoin.MoveStorage': task([t.sectorRef, z.number()], 'GET: moves the types to a store path of this worker'),
+  'Filecoin.MoveStorage': task(
+    [t.sectorRef, z.number()],
+    'GET: moves the types to a store path of this worker',
+  ),
   'Filecoin.UnsealPiece': task(
     [t.sectorRef, z.number(), z.number(), t.base64, t.cid],
     'UNS: unpadded offset and size, ticket, unsealed CID',
