@@ -26,7 +26,9 @@ export function cacheFileBytes(proof: SealProof, phase: CachePhase): Map<string,
   for (let layer = 1; layer <= proof.layers; layer++) {
     pc1.push([`sc-02-data-layer-${layer}.dat`, proof.sectorSize])
   }
-  const treeC = parts('sc-02-data-tree-c', proof.treeParts).map((name) => [name, octreeBytes(height)] as const)
+  const treeC = parts('sc-02-data-tree-c', proof.treeParts).map(
+    (name) => [name, octreeBytes(height)] as const,
+  )
   const rLastBytes = octreeBytes(Math.max(0, height - 3))
   const rLast = parts('sc-02-data-tree-r-last', proof.treeParts).map((name) => [name, rLastBytes] as const)
   const kept = [['p_aux', P_AUX_BYTES] as const, ['t_aux', T_AUX_BYTES] as const, ...rLast]
