@@ -1,0 +1,227 @@
+import type { Kysely } from 'kysely'
+import type { Clock } from '../base/clock.ts'
+import { describeError } from '../base/errors.ts'
+import { formatBytes } from '../base/bytes.ts'
+import type { Logger } from '../base/log.ts'
+import type { SpaceApi } from '../protocol/apis.ts'
+import type { Reservation, SpaceRequest } from '../protocol/types.ts'
+import { FILE_TYPE_BIT, fileTypesOf, type SectorFileType } from '../sectors/file-types.ts'
+import { type SectorId, sectorName } from '../sectors/sector-id.ts'
+import type { WorkerTables } from '../state/tables.ts'
+import { bytesOnDisk } from './disk-use.ts'
+import { asStorageError, storageError } from './errors.ts'
+import type { SpaceViews } from './space-views.ts'
+import type { StoragePath } from './storage-path.ts'
+
+/** Space wanted for one sector file on one path. */
+export interface Want {
+  readonly type: SectorFileType
+  readonly path: StoragePath
+  /** Exact peak size, what admission looks at. */
+  readonly neededBytes: number
+  /** The field's number, what listings show. */
+  readonly reportedBytes: number
+}
+
+interface Grant {
+  readonly request: Omit<SpaceRequest['entries'][number], 'onDiskBytes'>
+  readonly sector: SectorId
+  readonly task: string
+  readonly path: StoragePath | null
+  /** How many running operations rely on it: the last one gives it back. */
+  holders: number
+}
+
+export interface GrantsOptions {
+  readonly db: Kysely<WorkerTables>
+  /** The account: the sealer's, or this node's own. */
+  readonly space: SpaceApi
+  readonly views: SpaceViews
+  readonly paths: () => StoragePath[]
+  /** This node's name in the account; the same over restarts. */
+  readonly owner: string
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/**
+ * What this node was granted. A grant is written down before it is asked for and forgotten after it was given
+ * back, so that whatever happens between, no reservation is held that nobody remembers.
+ */
+export class Grants {
+  readonly #options: GrantsOptions
+  readonly #held = new Map<string, Grant>()
+  /** Given back by us, not yet by the account. */
+  readonly #returning = new Set<string>()
+  #others: Reservation[] = []
+
+  constructor(options: GrantsOptions) {
+    this.#options = options
+  }
+
+  /**
+   * Reserves for all of `wants` or for none.
+   * @returns gives it all back; calling it again does nothing
+   * @throws StorageError NO_SPACE (temporary)
+   */
+  async reserve(task: string, sector: SectorId, wants: readonly Want[]): Promise<() => Promise<void>> {
+    if (wants.length === 0) return async () => undefined
+    const entries = await Promise.all(wants.map((want) => entryOf(want, sector)))
+    await this.#remember(task, sector, wants, entries)
+    const ids = entries.map((entry) => entry.id)
+    const filesystems = await this.#options.views.viewsOf(this.#options.paths())
+    const { owner, space } = this.#options
+    const answer = await space.SpaceReserve({ owner, task, sector, entries, filesystems }).catch(async (cause: unknown) => {
+      // Whether it was granted is not known; giving it back is right either way.
+      await this.#giveBack(ids)
+      throw asStorageError(cause, 'the account of space did not answer', { sector })
+    })
+    if (answer.outcome === 'granted') return once(() => this.#giveBack(ids))
+    await this.#giveBack(ids)
+    throw storageError({
+      code: 'NO_SPACE',
+      level: 'temporary',
+      message:
+        `no space for ${wants.map((want) => want.type).join(', ')} of ${sectorName(sector)}: ` +
+        `${formatBytes(answer.wantedBytes)} wanted, ${formatBytes(answer.availableBytes)} left after reservations`,
+      sector,
+      storagePath: answer.pathId,
+    })
+  }
+
+  /** Reservations on a path, as listings count them: this node's with what landed by now, others' as last heard. */
+  async reservedOn(path: StoragePath): Promise<{ reportedBytes: number; onDiskBytes: number }[]> {
+    const own = [...this.#held.values()].filter((grant) => grant.path?.id === path.id)
+    const counted = await Promise.all(
+      own.map(async (grant) => ({
+        reportedBytes: grant.request.reportedBytes,
+        onDiskBytes: await landedBytes(grant),
+      })),
+    )
+    return [...counted, ...this.#others.filter((each) => each.pathId === path.id)]
+  }
+
+  /** Tells the account what has landed, and gives back what could not be given back before. */
+  async report(): Promise<void> {
+    const { space, views, paths, owner } = this.#options
+    if (this.#returning.size > 0) await this.#flush()
+    const landed = await Promise.all(
+      [...this.#held.values()].map(async (grant) => ({ id: grant.request.id, onDiskBytes: await landedBytes(grant) })),
+    )
+    await space.SpaceLanded(landed, await views.viewsOf(paths()))
+    this.#others = (await space.SpaceReservations()).filter((each) => each.owner !== owner)
+  }
+
+  /** After a start no task runs: everything that was granted before is given back. */
+  async settle(): Promise<void> {
+    const { db, space, owner } = this.#options
+    const rows = await db.selectFrom('grants').select('id').execute()
+    for (const { id } of rows) this.#returning.add(id)
+    const known = await space.SpaceReservations()
+    for (const each of known) {
+      if (each.owner === owner && !this.#held.has(each.id)) this.#returning.add(each.id)
+    }
+    await this.#flush()
+  }
+
+  /** Says again what running work holds: for a sealer that lost or restored its account. */
+  async announce(): Promise<void> {
+    const { owner, space, views, paths } = this.#options
+    const filesystems = await views.viewsOf(paths())
+    for (const grant of this.#held.values()) {
+      const entries = [{ ...grant.request, onDiskBytes: await landedBytes(grant) }]
+      const { task, sector } = grant
+      const answer = await space.SpaceReserve({ owner, task, sector, entries, filesystems })
+      if (answer.outcome === 'refused') {
+        this.#options.log.warn('space of running work is not in the account', { sector: sectorName(sector), task })
+      }
+    }
+  }
+
+  async #remember(
+    task: string,
+    sector: SectorId,
+    wants: readonly Want[],
+    entries: readonly SpaceRequest['entries'][number][],
+  ): Promise<void> {
+    const created_at = this.#options.clock.now()
+    for (const [at, { onDiskBytes: _, ...request }] of entries.entries()) {
+      const known = this.#held.get(request.id)
+      this.#returning.delete(request.id)
+      this.#held.set(request.id, {
+        request,
+        sector,
+        task,
+        path: wants[at]?.path ?? null,
+        holders: (known?.holders ?? 0) + 1,
+      })
+      const row = {
+        id: request.id,
+        task,
+        miner: sector.Miner,
+        number: sector.Number,
+        file_type: request.fileType,
+        path_id: request.pathId,
+        needed_bytes: request.neededBytes,
+        reported_bytes: request.reportedBytes,
+        created_at,
+      }
+      await this.#options.db
+        .insertInto('grants')
+        .values(row)
+        .onConflict((same) => same.column('id').doUpdateSet({ task, created_at }))
+        .execute()
+    }
+  }
+
+  async #giveBack(ids: readonly string[]): Promise<void> {
+    for (const id of ids) {
+      const grant = this.#held.get(id)
+      if (grant === undefined) continue
+      grant.holders -= 1
+      if (grant.holders > 0) continue
+      this.#held.delete(id)
+      this.#returning.add(id)
+    }
+    await this.#flush().catch((error: unknown) => {
+      this.#options.log.warn('space could not be given back yet', { error: describeError(error) })
+    })
+  }
+
+  async #flush(): Promise<void> {
+    const ids = [...this.#returning]
+    if (ids.length === 0) return
+    await this.#options.space.SpaceRelease(ids)
+    const settled = ids.filter((id) => this.#returning.has(id))
+    await this.#options.db.deleteFrom('grants').where('id', 'in', settled).execute()
+    for (const id of settled) this.#returning.delete(id)
+  }
+}
+
+async function entryOf(want: Want, sector: SectorId): Promise<SpaceRequest['entries'][number]> {
+  return {
+    // A reservation belongs to (path, type, sector): asked for again it replaces itself.
+    id: `${want.path.id}/${want.type}/${sectorName(sector)}`,
+    fileType: FILE_TYPE_BIT[want.type],
+    pathId: want.path.id,
+    neededBytes: want.neededBytes,
+    reportedBytes: want.reportedBytes,
+    onDiskBytes: await bytesOnDisk(want.path, want.type, sector),
+  }
+}
+
+async function landedBytes(grant: Grant): Promise<number> {
+  const [type] = fileTypesOf(grant.request.fileType)
+  if (grant.path === null || type === undefined) return 0
+  // A path that does not answer has landed nothing that could be counted on.
+  return bytesOnDisk(grant.path, type, grant.sector).catch(() => 0)
+}
+
+function once(work: () => Promise<void>): () => Promise<void> {
+  let isDone = false
+  return async () => {
+    if (isDone) return
+    isDone = true
+    await work()
+  }
+}

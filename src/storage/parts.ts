@@ -1,0 +1,59 @@
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/log.ts'
+import type { Mover } from '../native/mover.ts'
+import type { IndexApi } from '../protocol/apis.ts'
+import type { CacheRecords } from './cache-records.ts'
+import type { Declarations } from './declarations.ts'
+import type { Grants } from './grants.ts'
+import type { KeyedLock } from './keyed-lock.ts'
+import type { LocalPaths } from './local-paths.ts'
+import type { SpaceViews } from './space-views.ts'
+import type { Tiers } from './tiers.ts'
+import type { Transfers } from './transfers.ts'
+
+export interface StorageSettings {
+  /** Downloads at a time; the field's worker has 5. */
+  readonly parallelFetchLimit: number
+  /** No byte for this long ends a download. */
+  readonly progressTimeoutMs: number
+  /** How often a path's health is reported; the field's 10 s. */
+  readonly heartbeatMs: number
+  /** How often all paths are compared with the index, ±20 %. */
+  readonly reconcileMs: number
+  /** Read back and compare what was copied to another filesystem. */
+  readonly verifyCopies: boolean
+  /** Bytes of each filesystem never handed out, when this node accounts alone. */
+  readonly floorBytes: number
+}
+
+export const STORAGE_DEFAULTS: StorageSettings = {
+  parallelFetchLimit: 5,
+  progressTimeoutMs: 60_000,
+  heartbeatMs: 10_000,
+  reconcileMs: 600_000,
+  verifyCopies: true,
+  floorBytes: 0,
+}
+
+/** What the journeys of this room share. */
+export interface StorageParts {
+  readonly index: IndexApi
+  readonly paths: LocalPaths
+  readonly declarations: Declarations
+  readonly grants: Grants
+  readonly views: SpaceViews
+  readonly tiers: Tiers
+  readonly transfers: Transfers
+  readonly records: CacheRecords
+  readonly mover: Mover
+  /** One journey per sector at a time. */
+  readonly sectorLocks: KeyedLock
+  /** Base URL of this node's own files, `http://host:port/remote`. */
+  readonly url: string
+  readonly fetchToken: () => Promise<string>
+  readonly settings: StorageSettings
+  readonly clock: Clock
+  readonly log: Logger
+  /** Fires when the node stops: what waits gives up. */
+  readonly closing: AbortSignal
+}

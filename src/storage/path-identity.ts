@@ -1,0 +1,75 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describeError, errorCode } from '../base/errors.ts'
+import { syncDirectory } from '../base/write-durably.ts'
+import { readStorageMeta } from './sector-store.ts'
+
+/** Sealyard's own directory at the root of a storage path; nothing else of ours lies beside lotus' files. */
+export const OWN_DIRECTORY = '.sealyard'
+
+/** What a directory looked like when it was opened. Device and inode only detect change; the id is who it is. */
+export interface PathIdentity {
+  readonly id: string
+  readonly device: number
+  readonly inode: number
+  /** Same nonce = same directory, whatever the mounts look like; null on a read-only path without one. */
+  readonly nonce: string | null
+}
+
+/** Looks at a directory for the first time, and gives it a nonce when it has none. */
+export async function takeIdentity(directory: string, id: string): Promise<PathIdentity> {
+  const { dev, ino } = await stat(directory)
+  return { id, device: dev, inode: ino, nonce: await readOrMakeNonce(directory) }
+}
+
+/**
+ * Looks again, through the path: an unmounted disk leaves an empty directory there, and a writer would fill
+ * the disk below it without an error.
+ * @returns null when it is the same, else a sentence that says what changed
+ */
+export async function changeOf(directory: string, known: PathIdentity): Promise<string | null> {
+  try {
+    const meta = await readStorageMeta(directory)
+    if (meta.ID !== known.id) return `its ID is now ${meta.ID}, it was ${known.id}: another disk lies there`
+    const { dev, ino } = await stat(directory)
+    if (dev !== known.device || ino !== known.inode) return 'another directory with the same ID lies there'
+    if (known.nonce === null) return null
+    const nonce = await readNonce(directory)
+    return nonce === known.nonce ? null : 'its nonce changed: a copy of the path lies there'
+  } catch (error) {
+    return describeError(error)
+  }
+}
+
+const NONCE = /^[0-9a-f]{32}$/
+
+async function readOrMakeNonce(directory: string): Promise<string | null> {
+  const file = nonceFile(directory)
+  try {
+    await mkdir(join(directory, OWN_DIRECTORY), { recursive: true, mode: 0o755 })
+    await writeFile(file, randomBytes(16).toString('hex'), { flag: 'wx', mode: 0o644, flush: true })
+    await syncDirectory(join(directory, OWN_DIRECTORY))
+  } catch (error) {
+    if (!['EEXIST', 'EROFS', 'EACCES', 'EPERM'].includes(errorCode(error) ?? '')) throw error
+  }
+  return readNonce(directory)
+}
+
+/** Another daemon may be writing it this moment: what is not whole is read again for half a second. */
+async function readNonce(directory: string): Promise<string | null> {
+  for (let attempt = 0; attempt < 10; attempt++) {
+    const text = await readFile(nonceFile(directory), 'utf8').catch((error: unknown) => {
+      if (errorCode(error) === 'ENOENT') return null
+      throw error
+    })
+    if (text === null) return null
+    if (NONCE.test(text.trim())) return text.trim()
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  return null
+}
+
+function nonceFile(directory: string): string {
+  return join(directory, OWN_DIRECTORY, 'nonce')
+}

@@ -1,0 +1,50 @@
+import { filesystemOf } from '../native/space.ts'
+import type { FilesystemView, FsStat } from '../protocol/types.ts'
+import type { PathUse } from './disk-use.ts'
+import { pathStat } from './path-stat.ts'
+import type { StoragePath } from './storage-path.ts'
+
+/** Fresh looks at the filesystems below this node's paths. */
+export class SpaceViews {
+  readonly #machine: string
+  readonly #use: PathUse
+
+  constructor(machine: string, use: PathUse) {
+    this.#machine = machine
+    this.#use = use
+  }
+
+  /** What the account of space is told of one path. */
+  async viewOf(path: StoragePath): Promise<FilesystemView> {
+    const state = await filesystemOf(path.directory)
+    return {
+      pathId: path.id,
+      machine: this.#machine,
+      filesystem: state.filesystem,
+      capacityBytes: state.capacityBytes,
+      availableBytes: state.availableBytes,
+      maxBytes: path.meta.MaxStorage,
+      usedBytes: await this.#usedBytes(path),
+    }
+  }
+
+  /** Views of all paths that answer; a sick one is left out, and so takes no part in this decision. */
+  async viewsOf(paths: readonly StoragePath[]): Promise<FilesystemView[]> {
+    const views = await Promise.all(paths.map((path) => this.viewOf(path).catch(() => null)))
+    return views.filter((view) => view !== null)
+  }
+
+  /** The field's stat of a path, with what is reserved on it. */
+  async statOf(
+    path: StoragePath,
+    reserved: readonly { reportedBytes: number; onDiskBytes: number }[],
+  ): Promise<FsStat> {
+    const { capacityBytes, availableBytes } = await filesystemOf(path.directory)
+    const usedBytes = await this.#usedBytes(path)
+    return pathStat({ capacityBytes, availableBytes, reserved, maxBytes: path.meta.MaxStorage, usedBytes })
+  }
+
+  async #usedBytes(path: StoragePath): Promise<number> {
+    return path.meta.MaxStorage > 0 ? this.#use.usedBytes(path) : 0
+  }
+}
