@@ -42,8 +42,6 @@ export interface DialOptions {
 }
 
 const DEFAULT_TIMEOUT_MS = 60_000
-/** A push is wanted within 30 s or not at all; a little more, so that the other side is the one to say so. */
-const PUSH_WAIT_MS = 40_000
 
 /**
  * Connects to a worker and asks it once who it is.
@@ -59,8 +57,7 @@ export async function dialWorker(
   return {
     api,
     info,
-    pushFile: (uuid, file, bytes) =>
-      pushFile({ endpoint: url, token, uuid, file, bytes, timeoutMs: PUSH_WAIT_MS, connections }),
+    pushFile: (uuid, file, bytes) => pushFile({ url, token, uuid, file, bytes, connections }),
     close: () => connections.close(),
   }
 }

@@ -1,24 +1,27 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
 import { ConnectionError, ProtocolError } from './errors.ts'
-import type { HttpConnections, HttpReply } from './http-exchange.ts'
+import { HttpConnections, type HttpReply } from './http-exchange.ts'
 import { authorization } from './rpc-client.ts'
 
 export interface PushOptions {
-  /** The node's `http://host:port/rpc/v0`. */
-  readonly endpoint: string
+  /** The node: `http://host:port`, with or without `/rpc/v0`. */
+  readonly url: string
   readonly token: string
   /** Named in the call that expects the push, as `{"Type":"push","Info":uuid}`. */
   readonly uuid: string
   readonly file: string
   /** Length that `file` must have. */
   readonly bytes: number
-  /** For the HEAD only: the other node answers it when the reader is wanted, at most 30 s later. */
-  readonly timeoutMs: number
-  readonly connections: HttpConnections
+  /** For the HEAD only: the other node answers it when the reader is wanted, at most 30 s later. 40 s by default. */
+  readonly timeoutMs?: number
+  /** Shared with a client when given; the owner closes them. */
+  readonly connections?: HttpConnections
 }
 
 const MOST_REDIRECTS = 5
+/** A push is wanted within 30 s or not at all; a little more, so that the other side is the one to say so. */
+const PUSH_WAIT_MS = 40_000
 
 /**
  * Sends a file's bytes to the node that expects them, as go-jsonrpc does: a HEAD that waits until the reader is
@@ -34,10 +37,19 @@ export async function pushFile(options: PushOptions): Promise<void> {
       message: `${options.file} has ${size} bytes, but ${options.bytes} were announced; it changed, start again`,
     })
   }
-  const target = await findTaker(options)
+  const connections = options.connections ?? new HttpConnections()
+  try {
+    await send(options, connections)
+  } finally {
+    if (options.connections === undefined) connections.close()
+  }
+}
+
+async function send(options: PushOptions, connections: HttpConnections): Promise<void> {
+  const target = await findTaker(options, connections)
   // 204: whoever asked for the reader has closed it unread, and that is its right.
   if (target === null) return
-  const reply = await options.connections.exchange({
+  const reply = await connections.exchange({
     method: 'POST',
     url: target,
     headers: streamHeaders(options.token),
@@ -47,14 +59,15 @@ export async function pushFile(options: PushOptions): Promise<void> {
   if (reply.status !== 200) throw refused(target, reply)
 }
 
-async function findTaker(options: PushOptions): Promise<URL | null> {
-  let target = new URL(`../streams/v0/push/${options.uuid}`, options.endpoint)
+async function findTaker(options: PushOptions, connections: HttpConnections): Promise<URL | null> {
+  const node = options.url.replace(/\/rpc\/v[01]\/?$|\/$/, '')
+  let target = new URL(`${node}/rpc/streams/v0/push/${options.uuid}`)
   for (let redirect = 0; redirect <= MOST_REDIRECTS; redirect++) {
-    const reply = await options.connections.exchange({
+    const reply = await connections.exchange({
       method: 'HEAD',
       url: target,
       headers: streamHeaders(options.token),
-      timeoutMs: options.timeoutMs,
+      timeoutMs: options.timeoutMs ?? PUSH_WAIT_MS,
     })
     if (reply.status === 200) return target
     if (reply.status === 204) return null
@@ -64,7 +77,7 @@ async function findTaker(options: PushOptions): Promise<URL | null> {
   throw new ProtocolError({
     code: 'PUSH_REFUSED',
     level: 'permanent',
-    message: `${options.endpoint} sends a push from node to node without end`,
+    message: `${options.url} sends a push from node to node without end`,
   })
 }
 
