@@ -25,7 +25,18 @@ function resolve(packages, from, name) {
 /** What a platform package's name says about where it runs: `…-linux-arm64-musl` → os, cpu, libc. */
 export function platformOf(name) {
   const words = name.split(/[/-]/)
-  const os = ['android', 'darwin', 'freebsd', 'linux', 'netbsd', 'openbsd', 'openharmony', 'sunos', 'win32', 'aix']
+  const os = [
+    'android',
+    'darwin',
+    'freebsd',
+    'linux',
+    'netbsd',
+    'openbsd',
+    'openharmony',
+    'sunos',
+    'win32',
+    'aix',
+  ]
   const cpu = ['arm', 'arm64', 'ia32', 'loong64', 'mips64el', 'ppc64', 'riscv64', 's390x', 'x64', 'wasm32']
   const platform = {}
   const foundOs = words.find((word) => os.includes(word))
