@@ -56,7 +56,10 @@ test('a transaction that fails leaves nothing', (t) =>
     const state = await openSealerState(join(directory, 'state.sqlite'))
     const failing = state.db.transaction().execute(async (trx) => {
       await trx.insertInto('reservations').values(reservation).execute()
-      await trx.insertInto('reservations').values({ ...reservation, id: 'r2', needed_bytes: -1 }).execute()
+      await trx
+        .insertInto('reservations')
+        .values({ ...reservation, id: 'r2', needed_bytes: -1 })
+        .execute()
     })
     await t.throwsAsync(failing, { message: /CHECK/ })
     t.deepEqual(await state.db.selectFrom('reservations').selectAll().execute(), [])
