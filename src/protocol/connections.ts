@@ -57,7 +57,7 @@ export async function dialWorker(
   return {
     api,
     info,
-    pushFile: (uuid, file, bytes) => pushFile({ url, token, uuid, file, bytes, connections }),
+    pushFile: (uuid, file, bytes) => pushFile({ url, token, uuid, file, bytes }),
     close: () => connections.close(),
   }
 }

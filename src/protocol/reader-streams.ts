@@ -15,8 +15,6 @@ export interface PushOptions {
   readonly bytes: number
   /** For the HEAD only: the other node answers it when the reader is wanted, at most 30 s later. 40 s by default. */
   readonly timeoutMs?: number
-  /** Shared with a client when given; the owner closes them. */
-  readonly connections?: HttpConnections
 }
 
 const MOST_REDIRECTS = 5
@@ -37,11 +35,13 @@ export async function pushFile(options: PushOptions): Promise<void> {
       message: `${options.file} has ${size} bytes, but ${options.bytes} were announced; it changed, start again`,
     })
   }
-  const connections = options.connections ?? new HttpConnections()
+  // Never over a connection that has carried calls: a front door has handed that one to its RPC server for good,
+  // and takes a stream itself only on a connection of its own.
+  const connections = new HttpConnections()
   try {
     await send(options, connections)
   } finally {
-    if (options.connections === undefined) connections.close()
+    connections.close()
   }
 }
 

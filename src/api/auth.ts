@@ -1,0 +1,119 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errors, jwtVerify, SignJWT } from 'jose'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { PERMISSIONS, type Permission } from '../protocol/method.ts'
+import { apiError } from './errors.ts'
+import { readSecretFile, writeSecretFile } from './token-file.ts'
+
+/** What is known of a token, and for how long that holds. */
+export type Verification =
+  | { readonly outcome: 'known'; readonly permissions: readonly Permission[]; readonly ttlMs: number }
+  | { readonly outcome: 'denied'; readonly ttlMs: number }
+  /** Cannot be told now: answer 503 and remember nothing. */
+  | { readonly outcome: 'unavailable' }
+
+export interface TokenVerifier {
+  /** Never rejects. */
+  verify(token: string): Promise<Verification>
+}
+
+/** How long a verdict is believed. */
+export const VERDICT_TTL_MS = 60_000
+/** Denials expire soon: the token may be one that the sealer makes a second later. */
+export const DENIAL_TTL_MS = 2_000
+/** lotus' tokens have some 140 bytes; nothing larger is worth a look. */
+const LONGEST_TOKEN = 4096
+const CLOCK_SKEW_SECONDS = 5
+const SECRET_TYPE = 'jwt-hmac-secret'
+const SECRET_BYTES = 32
+
+/** Makes and checks the cluster's tokens, as lotus does: HS256 over `{"Allow":[…]}`. Only the sealer has the secret. */
+export class SealerTokens implements TokenVerifier {
+  readonly #secret: Uint8Array
+  readonly #clock: Clock
+
+  private constructor(secret: Uint8Array, clock: Clock) {
+    this.#secret = secret
+    this.#clock = clock
+  }
+
+  /**
+   * Reads the secret of a repo (`keystore/auth-jwt-private`), or makes one at the first start.
+   * @throws ApiError SECRET_EXPOSED, SECRET_FOREIGN, BAD_SECRET
+   */
+  static async open(repo: string, clock: Clock = systemClock): Promise<SealerTokens> {
+    const keystore = join(repo, 'keystore')
+    const path = join(keystore, 'auth-jwt-private')
+    await mkdir(keystore, { recursive: true, mode: 0o700 })
+    const text = await readSecretFile(path)
+    if (text !== null) return new SealerTokens(parseSecret(path, text), clock)
+    const secret = randomBytes(SECRET_BYTES)
+    const key = { Type: SECRET_TYPE, PrivateKey: secret.toString('base64') }
+    await writeSecretFile(path, `${JSON.stringify(key)}\n`)
+    return new SealerTokens(secret, clock)
+  }
+
+  /** @param lifetimeSeconds null: for ever, as the field's tokens */
+  async create(permissions: readonly Permission[], lifetimeSeconds: number | null = null): Promise<string> {
+    const token = new SignJWT({ Allow: [...permissions] }).setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+    if (lifetimeSeconds !== null)
+      token.setExpirationTime(Math.floor(this.#clock.now() / 1000) + lifetimeSeconds)
+    return token.sign(this.#secret)
+  }
+
+  async verify(token: string): Promise<Verification> {
+    try {
+      const { permissions, expiresAtMs } = await this.#read(token)
+      const left = expiresAtMs === null ? VERDICT_TTL_MS : Math.max(expiresAtMs - this.#clock.now(), 0)
+      return { outcome: 'known', permissions, ttlMs: Math.min(left, VERDICT_TTL_MS) }
+    } catch {
+      return { outcome: 'denied', ttlMs: DENIAL_TTL_MS }
+    }
+  }
+
+  /** What `AuthVerify` answers. @throws ApiError BAD_TOKEN */
+  async permissionsOf(token: string): Promise<Permission[]> {
+    try {
+      return [...(await this.#read(token)).permissions]
+    } catch (cause) {
+      throw apiError(
+        'BAD_TOKEN',
+        `JWT Verification failed: ${cause instanceof errors.JOSEError ? cause.code : 'no token'}`,
+        cause,
+      )
+    }
+  }
+
+  async #read(token: string): Promise<{ permissions: Permission[]; expiresAtMs: number | null }> {
+    if (token.length > LONGEST_TOKEN) throw new errors.JWTInvalid('too long')
+    // The algorithm is ours to choose, never the token's; jose looks at claims only after the signature.
+    const { payload } = await jwtVerify(token, this.#secret, {
+      algorithms: ['HS256'],
+      clockTolerance: CLOCK_SKEW_SECONDS,
+      currentDate: new Date(this.#clock.now()),
+    })
+    if (!Array.isArray(payload.Allow)) throw new errors.JWTInvalid('no Allow')
+    const allowed: unknown[] = payload.Allow
+    const permissions = PERMISSIONS.filter((permission) => allowed.includes(permission))
+    return { permissions, expiresAtMs: payload.exp === undefined ? null : payload.exp * 1000 }
+  }
+}
+
+function parseSecret(path: string, text: string): Uint8Array {
+  const bad = (cause?: unknown) =>
+    apiError(
+      'BAD_SECRET',
+      `${path} is not a key file of type ${SECRET_TYPE} with at least ${SECRET_BYTES} bytes; restore it from a backup, or remove it to start with new tokens`,
+      cause,
+    )
+  try {
+    const { Type, PrivateKey } = JSON.parse(text) as { Type?: unknown; PrivateKey?: unknown }
+    const secret = typeof PrivateKey === 'string' ? Buffer.from(PrivateKey, 'base64') : Buffer.alloc(0)
+    if (Type !== SECRET_TYPE || secret.length < SECRET_BYTES) throw bad()
+    return secret
+  } catch (cause) {
+    throw cause instanceof SyntaxError ? bad(cause) : cause
+  }
+}

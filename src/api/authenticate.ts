@@ -1,0 +1,26 @@
+import type { Permission } from '../protocol/method.ts'
+import type { TokenVerifier } from './auth.ts'
+import { empty, type HttpAnswer, type HttpRequest, unauthorized, words } from './http-types.ts'
+
+export type Authentication =
+  | { readonly permissions: readonly Permission[] }
+  | { readonly refusal: HttpAnswer }
+
+/**
+ * Who asks, from the Authorization header alone. Nobody has no permission at all; a token in the URL is refused,
+ * because URLs end in logs.
+ */
+export async function authenticate(request: HttpRequest, verifier: TokenVerifier): Promise<Authentication> {
+  if (new URLSearchParams(request.query).has('token')) {
+    const text = "a token in the URL ends in logs; send it as the header 'Authorization: Bearer <token>'"
+    return { refusal: unauthorized(text) }
+  }
+  const header = request.headers.authorization
+  if (header === undefined) return { permissions: [] }
+  const token = /^Bearer (\S+)$/.exec(header)?.[1]
+  if (token === undefined) return { refusal: empty(401) }
+  const verification = await verifier.verify(token)
+  if (verification.outcome === 'known') return { permissions: verification.permissions }
+  if (verification.outcome === 'denied') return { refusal: empty(401) }
+  return { refusal: words(503, 'the sealer is away, so this token cannot be checked now; try again later') }
+}
