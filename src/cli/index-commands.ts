@@ -60,7 +60,15 @@ function listSectors(sealer: Sealer): Command {
         terminal.stdout.write(
           formatTable(
             ['Storage', 'Sector', 'Type', 'State', 'Primary', 'Path use', 'URLs'],
-            rows.map((row) => [row.storage, String(row.sector), row.type, row.state, row.primary, row.use, row.urls.join(';')]),
+            rows.map((row) => [
+              row.storage,
+              String(row.sector),
+              row.type,
+              row.state,
+              row.primary,
+              row.use,
+              row.urls.join(';'),
+            ]),
           ),
         )
     })
@@ -82,7 +90,9 @@ async function sectorRows(client: SealerApi) {
           type,
           state: await stateOf(client, held.Number, states),
           primary: primaryWord(holders, id),
-          use: [info.CanSeal ? 'seal' : '', info.CanStore ? 'store' : ''].filter((use) => use !== '').join(' '),
+          use: [info.CanSeal ? 'seal' : '', info.CanStore ? 'store' : '']
+            .filter((use) => use !== '')
+            .join(' '),
           urls: info.URLs,
           store: info.CanStore,
         })
@@ -213,4 +223,3 @@ function reservations(sealer: Sealer): Command {
         )
     })
 }
-

@@ -76,12 +76,18 @@ async function readNodeFile(kind: NodeKind, repo: string, name: string): Promise
   }
 }
 
-export async function sealerClient(flag: string | undefined, env: NodeJS.ProcessEnv): Promise<SealerApi & Endpoint> {
+export async function sealerClient(
+  flag: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<SealerApi & Endpoint> {
   const endpoint = await endpointOf('sealer', flag, env)
   return Object.assign(clientOf(sealerMethods, endpoint), endpoint)
 }
 
-export async function workerClient(flag: string | undefined, env: NodeJS.ProcessEnv): Promise<WorkerApi & Endpoint> {
+export async function workerClient(
+  flag: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<WorkerApi & Endpoint> {
   const endpoint = await endpointOf('worker', flag, env)
   return Object.assign(clientOf(workerMethods, endpoint), endpoint)
 }

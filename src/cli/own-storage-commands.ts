@@ -40,7 +40,12 @@ function attach(owner: () => Promise<StorageOwner>): Command {
     .option('--store', '(--init) use it for long-term storage')
     .option('--max-storage <size>', '(--init) quota of the directory, such as 1TiB')
     .option('--groups <names>', '(--init) groups this path is in', collectNames, [])
-    .option('--allow-to <names>', '(--init) groups that files of this path may go to (default: all)', collectNames, [])
+    .option(
+      '--allow-to <names>',
+      '(--init) groups that files of this path may go to (default: all)',
+      collectNames,
+      [],
+    )
     .action(async (path: string, flags: AttachFlags) => {
       const directory = resolve(path)
       const client = await owner()
@@ -67,9 +72,12 @@ function initOptions(flags: AttachFlags) {
 
 /** Without --init the flags would be ignored; an operator should not believe they took effect. */
 function refuseInitFlags(flags: AttachFlags): void {
-  const given = flags.seal || flags.store || flags.maxStorage !== undefined || flags.groups.length + flags.allowTo.length
+  const given =
+    flags.seal || flags.store || flags.maxStorage !== undefined || flags.groups.length + flags.allowTo.length
   if (given) {
-    throw usage('--seal, --store, --max-storage, --groups and --allow-to go with --init; an existing path keeps what its sectorstore.json says')
+    throw usage(
+      '--seal, --store, --max-storage, --groups and --allow-to go with --init; an existing path keeps what its sectorstore.json says',
+    )
   }
 }
 
@@ -80,7 +88,9 @@ function detach(owner: () => Promise<StorageOwner>): Command {
     .option('--really-do-it', 'do it')
     .action(async (path: string, flags: { reallyDoIt?: true }) => {
       if (flags.reallyDoIt !== true) {
-        throw usage(`detaching takes every sector in ${path} out of the index; pass --really-do-it to confirm`)
+        throw usage(
+          `detaching takes every sector in ${path} out of the index; pass --really-do-it to confirm`,
+        )
       }
       const client = await owner()
       const attached = Object.values(await client.StorageLocal())
@@ -95,19 +105,26 @@ function redeclare(owner: () => Promise<StorageOwner>): Command {
     .option('--id <id>', 'ID of an attached path')
     .option('--all', 'all attached paths')
     .option('--drop-missing [yes]', 'drop what is no longer on disk', 'true')
-    .action(async (path: string | undefined, flags: { id?: string; all?: true; dropMissing: string | boolean }) => {
-      const chosen = [path, flags.id, flags.all].filter((each) => each !== undefined)
-      if (chosen.length !== 1) throw usage('name one path, or --id, or --all')
-      const client = await owner()
-      await client.StorageRedeclareLocal(await chosenId(client, path, flags.id), String(flags.dropMissing) !== 'false')
-    })
+    .action(
+      async (path: string | undefined, flags: { id?: string; all?: true; dropMissing: string | boolean }) => {
+        const chosen = [path, flags.id, flags.all].filter((each) => each !== undefined)
+        if (chosen.length !== 1) throw usage('name one path, or --id, or --all')
+        const client = await owner()
+        await client.StorageRedeclareLocal(
+          await chosenId(client, path, flags.id),
+          String(flags.dropMissing) !== 'false',
+        )
+      },
+    )
 }
 
 async function chosenId(client: StorageOwner, path?: string, id?: string): Promise<string | null> {
   if (path === undefined) return id ?? null
   const local = await client.StorageLocal()
   const wanted = resolve(path)
-  const found = Object.entries(local).find(([, directory]) => directory === path || resolve(directory) === wanted)
+  const found = Object.entries(local).find(
+    ([, directory]) => directory === path || resolve(directory) === wanted,
+  )
   if (found !== undefined) return found[0]
   throw usage(`${path} is not attached here; attached are: ${Object.values(local).join(', ') || 'none'}`)
 }
@@ -119,7 +136,12 @@ function tiers(owner: () => Promise<StorageOwner>): Command {
     .action(async (flags: { json?: true }) => {
       const rows = await (await owner()).StorageTiers()
       if (flags.json) terminal.stdout.write(`${JSON.stringify(rows, null, 2)}\n`)
-      else terminal.stdout.write(formatTable(['From', 'To', 'Tier'], rows.map((row) => [row.from, row.to, row.tier])))
+      else
+        terminal.stdout.write(
+          formatTable(
+            ['From', 'To', 'Tier'],
+            rows.map((row) => [row.from, row.to, row.tier]),
+          ),
+        )
     })
 }
-

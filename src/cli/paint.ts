@@ -13,6 +13,7 @@ export const plain: Paint = (_, text) => text
  */
 export function paintFor(stream: NodeJS.WriteStream, choice?: boolean): Paint {
   const wanted =
-    choice ?? (process.env.FORCE_COLOR !== undefined || (stream.isTTY === true && process.env.NO_COLOR === undefined))
+    choice ??
+    (process.env.FORCE_COLOR !== undefined || (stream.isTTY === true && process.env.NO_COLOR === undefined))
   return wanted ? (colour, text) => styleText(colour, text, { validateStream: false }) : plain
 }

@@ -23,7 +23,9 @@ export function provingCommands(repo: () => string | undefined): Command {
         }
         const challenge = report.offline ? ' (offline: the challenge was made up locally)' : ''
         const verdict = report.valid ? 'valid' : 'NOT VALID'
-        terminal.stdout.write(`window PoSt ${verdict}, ${report.proofBytes} bytes, ${report.seconds.toFixed(1)} s${challenge}\n`)
+        terminal.stdout.write(
+          `window PoSt ${verdict}, ${report.proofBytes} bytes, ${report.seconds.toFixed(1)} s${challenge}\n`,
+        )
       }
       if (!report.valid) process.exitCode = 1
     })

@@ -1,9 +1,9 @@
 import { Command } from 'commander'
 import type { SealerApi } from '../protocol/apis.ts'
+import { formatDecisions } from './decision-table.ts'
 import { sealerClient, workerClient } from './nodes.ts'
 import { paintFor } from './paint.ts'
 import { terminal } from './program.ts'
-import { formatDecisions } from './decision-table.ts'
 import { formatJobs, formatTransfers, formatWorkers } from './sealing-tables.ts'
 import { sectorNumber, usage } from './usage.ts'
 
@@ -84,7 +84,11 @@ async function jobWith(client: SealerApi, prefix: string) {
   const matching = all.filter((job) => job.ID.ID.replaceAll('-', '').startsWith(prefix.replaceAll('-', '')))
   const [job] = matching
   if (job !== undefined && matching.length === 1) return job.ID
-  throw usage(matching.length === 0 ? `no job's ID starts with ${prefix}` : `${matching.length} jobs' IDs start with ${prefix}; give more of it`)
+  throw usage(
+    matching.length === 0
+      ? `no job's ID starts with ${prefix}`
+      : `${matching.length} jobs' IDs start with ${prefix}; give more of it`,
+  )
 }
 
 /** `transfers`: moves and fetches of one node, with progress. */
@@ -94,7 +98,9 @@ export function transfersCommand(kind: 'sealer' | 'worker', repo: () => string |
     .option('--json', 'as JSON')
     .action(async (flags: { json?: true }) => {
       const client =
-        kind === 'sealer' ? await sealerClient(repo(), terminal.env) : await workerClient(repo(), terminal.env)
+        kind === 'sealer'
+          ? await sealerClient(repo(), terminal.env)
+          : await workerClient(repo(), terminal.env)
       const found = await client.Transfers()
       if (flags.json) json(found)
       else out(formatTransfers(found))

@@ -71,7 +71,10 @@ export function formatWorkers(stats: Readonly<Record<string, WorkerStats>>, pain
 /** The field's words for RunWait. */
 export function jobState(runWait: number): string {
   if (runWait >= 2) return `assigned(${runWait - 1})`
-  return { 1: 'prepared', 0: 'running', '-1': 'ret-wait', '-2': 'returned', '-3': 'ret-done' }[runWait] ?? 'unknown'
+  return (
+    { 1: 'prepared', 0: 'running', '-1': 'ret-wait', '-2': 'returned', '-3': 'ret-done' }[runWait] ??
+    'unknown'
+  )
 }
 
 const shortId = (id: string) => id.replaceAll('-', '').slice(0, 8)

@@ -20,7 +20,9 @@ function deals(sector: SectorStatus): string {
 }
 
 function note(sector: SectorStatus): string {
-  return sector.LastErr !== '' && sector.State.endsWith('Failed') ? sector.LastErr : (sector.Sealyard?.commit2 ?? '')
+  return sector.LastErr !== '' && sector.State.endsWith('Failed')
+    ? sector.LastErr
+    : (sector.Sealyard?.commit2 ?? '')
 }
 
 const hex = (base64: string | null) => (base64 === null ? '' : Buffer.from(base64, 'base64').toString('hex'))

@@ -1,6 +1,5 @@
-import { writeFile } from 'node:fs/promises'
-import { readFile, stat } from 'node:fs/promises'
 import { randomUUID } from 'node:crypto'
+import { readFile, stat, writeFile } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { SealerApi } from '../protocol/apis.ts'
@@ -19,7 +18,18 @@ const json = (value: unknown) => out(`${JSON.stringify(value, null, 2)}\n`)
 export function sectorsCommands(repo: () => string | undefined): Command {
   const sealer: Sealer = () => sealerClient(repo(), terminal.env)
   const sectors = new Command('sectors').description('make, watch and use sectors')
-  for (const make of [pledge, add, list, status, unseal, extractPiece, remove, commit2, commit2Input, importProof]) {
+  for (const make of [
+    pledge,
+    add,
+    list,
+    status,
+    unseal,
+    extractPiece,
+    remove,
+    commit2,
+    commit2Input,
+    importProof,
+  ]) {
     sectors.addCommand(make(sealer))
   }
   return sectors
@@ -39,7 +49,10 @@ function add(sealer: Sealer): Command {
     .option('--json', 'as JSON')
     .action(async (flags: { piece: string[]; json?: true }) => {
       const client = await sealer()
-      const added = await addPieces(client, flags.piece.map((file) => resolve(file)))
+      const added = await addPieces(
+        client,
+        flags.piece.map((file) => resolve(file)),
+      )
       if (flags.json) {
         json(added)
         return
@@ -61,7 +74,10 @@ async function addPieces(client: SealerApi & Endpoint, files: readonly string[])
   })
   const pushes = readers.map(({ uuid, file, bytes }) => pushFile({ ...client, uuid, file, bytes }))
   // The call's own refusal says why; a push that broke because of it says less.
-  const [answer] = await Promise.all([call, ...pushes.map((push) => push.catch((error) => rethrowAfter(call, error)))])
+  const [answer] = await Promise.all([
+    call,
+    ...pushes.map((push) => push.catch((error) => rethrowAfter(call, error))),
+  ])
   return answer
 }
 
@@ -122,7 +138,11 @@ function extractPiece(sealer: Sealer): Command {
     .argument('<output>', 'file to write')
     .option('--piece <index>', 'which piece, from 0', '0')
     .action(async (text: string, output: string, flags: { piece: string }) => {
-      const read = await (await sealer()).ReadPiece(sectorNumber(text), sectorNumber(flags.piece), resolve(output))
+      const read = await (await sealer()).ReadPiece(
+        sectorNumber(text),
+        sectorNumber(flags.piece),
+        resolve(output),
+      )
       out(`Wrote ${read.bytes} bytes to ${resolve(output)} from ${read.from}\n`)
     })
 }

@@ -63,7 +63,8 @@ function useLine(info: StorageInfo, paint: Paint): string {
 function typeLines(info: StorageInfo): string {
   if (info.AllowTypes.length === 0 && info.DenyTypes.length === 0) return ''
   const allowed = FILE_TYPES.filter(
-    (type) => (info.AllowTypes.length === 0 || info.AllowTypes.includes(type)) && !info.DenyTypes.includes(type),
+    (type) =>
+      (info.AllowTypes.length === 0 || info.AllowTypes.includes(type)) && !info.DenyTypes.includes(type),
   )
   const denied = FILE_TYPES.filter((type) => !allowed.includes(type))
   if (allowed.length === 0) return '\tAllow Types: None\n'
@@ -73,7 +74,8 @@ function typeLines(info: StorageInfo): string {
 
 function urlLines(path: ListedPath): string {
   return path.info.URLs.map((url, index) => {
-    const latency = index === 0 && path.local === null ? ` (latency: ${formatDuration(truncated(path.latencyMs))})` : ''
+    const latency =
+      index === 0 && path.local === null ? ` (latency: ${formatDuration(truncated(path.latencyMs))})` : ''
     return `\tURL: ${url}${latency}\n`
   }).join('')
 }

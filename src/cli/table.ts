@@ -1,8 +1,12 @@
 /** Lays rows out in columns two spaces apart; a column that is empty in every row is dropped, as lotus does. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const used = header.map((_, column) => rows.length === 0 || rows.some((row) => (row[column] ?? '') !== ''))
-  const lines = [header, ...rows].map((row) => header.map((_, column) => row[column] ?? '').filter((_, c) => used[c]))
-  const widths = (lines[0] ?? []).map((_, column) => Math.max(...lines.map((line) => (line[column] ?? '').length)))
+  const lines = [header, ...rows].map((row) =>
+    header.map((_, column) => row[column] ?? '').filter((_, c) => used[c]),
+  )
+  const widths = (lines[0] ?? []).map((_, column) =>
+    Math.max(...lines.map((line) => (line[column] ?? '').length)),
+  )
   return lines
     .map((line) =>
       line

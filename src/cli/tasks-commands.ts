@@ -15,7 +15,9 @@ function tasksOf(code: string | undefined, all: true | undefined): TaskCode[] {
 
 /** `tasks enable|disable`, on a running worker; lost at its restart, as in lotus. */
 export function tasksCommands(repo: () => string | undefined): Command {
-  const tasks = new Command('tasks').description('switch task types while the worker runs (lost at its restart)')
+  const tasks = new Command('tasks').description(
+    'switch task types while the worker runs (lost at its restart)',
+  )
   for (const verb of ['enable', 'disable'] as const) {
     tasks
       .command(verb)

@@ -1,6 +1,6 @@
 import { formatBytes } from '../base/bytes.ts'
 import type { WorkerApi } from '../protocol/apis.ts'
-import { TASK_CODES, TASK, taskOrder } from '../sectors/task-types.ts'
+import { TASK, TASK_CODES, taskOrder } from '../sectors/task-types.ts'
 
 function apiVersion(version: number): string {
   return `${version >> 16}.${(version >> 8) & 255}.${version & 255}`
@@ -18,7 +18,9 @@ export async function formatWorkerInfo(worker: WorkerApi, cliVersion: string): P
     worker.NodeInfo(),
   ])
   const { Resources: r } = info
-  const codes = TASK_CODES.filter((code) => TASK[code] in tasks).sort((a, b) => taskOrder(TASK[a]) - taskOrder(TASK[b]))
+  const codes = TASK_CODES.filter((code) => TASK[code] in tasks).sort(
+    (a, b) => taskOrder(TASK[a]) - taskOrder(TASK[b]),
+  )
   const lines = [
     `Worker version:  ${apiVersion(version)}`,
     `CLI version: sealyard-worker version ${cliVersion}`,

@@ -74,5 +74,12 @@ export function neededSpace(type: SectorFileType, proof: SealProof, kind: PathKi
   const treeC = (TREE_C_BYTES[proof.sizeName] ?? 0) * proof.treeParts
   // While PC2 builds tree-r-last its file has tree-c's size and is cut down afterwards (8 MiB: 9,586,976).
   const rLastWhileBuilt = (TREE_C_BYTES[proof.sizeName] ?? 0) * (proof.treeParts === 1 ? 1 : 0)
-  return P_AUX_BYTES + T_AUX_BYTES + treeD + proof.layers * proof.sectorSize + treeC + Math.max(rLast, rLastWhileBuilt)
+  return (
+    P_AUX_BYTES +
+    T_AUX_BYTES +
+    treeD +
+    proof.layers * proof.sectorSize +
+    treeC +
+    Math.max(rLast, rLastWhileBuilt)
+  )
 }

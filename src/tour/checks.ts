@@ -27,13 +27,18 @@ export async function checkStored(cluster: Cluster, number: number): Promise<Sto
   const holders = await sealer.StorageFindSector(sector, 2, 0, false)
   const [holder] = holders
   if (holder === undefined || holders.length !== 1 || !holder.CanStore) {
-    throw wrong(`the sealed file of sector ${number} should be in one store path, it is in ${holders.length} paths`)
+    throw wrong(
+      `the sealed file of sector ${number} should be in one store path, it is in ${holders.length} paths`,
+    )
   }
   const directory = (await sealer.StorageLocal())[holder.ID]
   if (directory === undefined) throw wrong(`the sealer does not see storage path ${holder.ID}`)
   const proof = sealProof(proofTypeForSize(2048))
   const name = sectorName(sector)
-  const missing = missingFiles(requiredCacheFiles(proof, 'finalized'), await readdir(join(directory, 'cache', name)))
+  const missing = missingFiles(
+    requiredCacheFiles(proof, 'finalized'),
+    await readdir(join(directory, 'cache', name)),
+  )
   if (missing.length > 0) throw wrong(`the stored cache of ${name} lacks ${missing.join(', ')}`)
   say(`${name} is complete in ${directory}, seen through ${holder.BaseURLs.join(' and ')}`)
   return { name, directory, pathId: holder.ID, urls: holder.BaseURLs }
@@ -49,25 +54,37 @@ const RANGES = [
 export async function checkRanges(cluster: Cluster, stored: Stored): Promise<void> {
   const file = await readFile(join(stored.directory, 'sealed', stored.name))
   const token = (await readFile(join(cluster.sealer.repo, 'token'), 'utf8')).trim()
-  if (stored.urls.length < 2) throw wrong(`the store path should have two URLs, it has ${stored.urls.join(', ')}`)
+  if (stored.urls.length < 2)
+    throw wrong(`the store path should have two URLs, it has ${stored.urls.join(', ')}`)
   for (const url of stored.urls) {
-    for (const [first, last] of RANGES) await checkRange(`${url}/sealed/${stored.name}`, token, file, first, last)
+    for (const [first, last] of RANGES)
+      await checkRange(`${url}/sealed/${stored.name}`, token, file, first, last)
     say(`GET ${url}/sealed/${stored.name} with Range: byte-exact, ${RANGES.length} ranges`)
   }
 }
 
-async function checkRange(url: string, token: string, file: Buffer, first: number, last: number): Promise<void> {
+async function checkRange(
+  url: string,
+  token: string,
+  file: Buffer,
+  first: number,
+  last: number,
+): Promise<void> {
   const response = await fetch(url, {
     headers: { authorization: `Bearer ${token}`, range: `bytes=${first}-${last}` },
   })
   const body = Buffer.from(await response.arrayBuffer())
   if (response.status === 206 && body.equals(file.subarray(first, last + 1))) return
-  throw wrong(`GET ${url} with bytes=${first}-${last} answered ${response.status} and ${body.length} bytes that differ from the file`)
+  throw wrong(
+    `GET ${url} with bytes=${first}-${last} answered ${response.status} and ${body.length} bytes that differ from the file`,
+  )
 }
 
 export function checkExtracted(piece: Buffer, extracted: Buffer): void {
   if (!extracted.equals(piece)) {
-    throw wrong(`the unsealed piece (${extracted.length} bytes) differs from the piece that went in (${piece.length} bytes)`)
+    throw wrong(
+      `the unsealed piece (${extracted.length} bytes) differs from the piece that went in (${piece.length} bytes)`,
+    )
   }
   say(`the unsealed piece equals the piece that went in, ${piece.length} bytes`)
 }
@@ -80,7 +97,8 @@ export async function checkScratchIsEmpty(cluster: Cluster): Promise<void> {
     if (left.length > 0) throw wrong(`${path} should be empty, it holds ${left.join(', ')}`)
   }
   const held = await (await sealerOf(cluster)).SpaceReservations()
-  if (held.length > 0) throw wrong(`${held.length} reservations are still held: ${held.map((each) => each.task).join(', ')}`)
+  if (held.length > 0)
+    throw wrong(`${held.length} reservations are still held: ${held.map((each) => each.task).join(', ')}`)
   say('scratch paths are empty, no space is reserved')
 }
 
@@ -89,7 +107,10 @@ async function sectorFilesBelow(path: string): Promise<string[]> {
   for (const type of ['unsealed', 'sealed', 'cache', 'update', 'update-cache']) {
     const names = await readdir(join(path, type)).catch(() => [])
     const unfinished = await readdir(join(path, type, 'fetching')).catch(() => [])
-    found.push(...names.filter((name) => name !== 'fetching'), ...unfinished.map((name) => `fetching/${name}`))
+    found.push(
+      ...names.filter((name) => name !== 'fetching'),
+      ...unfinished.map((name) => `fetching/${name}`),
+    )
   }
   return found
 }

@@ -168,7 +168,11 @@ async function tokenOf(node: RunningNode): Promise<string> {
 
 export async function sealerOf(cluster: Cluster) {
   const { sealer } = cluster
-  return createClient(sealerMethods, { url: `${sealer.url}/rpc/v0`, token: await tokenOf(sealer), timeoutMs: 0 })
+  return createClient(sealerMethods, {
+    url: `${sealer.url}/rpc/v0`,
+    token: await tokenOf(sealer),
+    timeoutMs: 0,
+  })
 }
 
 export async function workerOf(node: RunningNode) {

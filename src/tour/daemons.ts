@@ -49,19 +49,23 @@ export async function command(node: TourNode, args: readonly string[]): Promise<
 
 /** How the command would be typed from the top of the clone. */
 export function spell(node: TourNode, args: readonly string[]): string {
-  return ['bin/' + `sealyard-${node.kind}`, '--repo', `.tour/${basename(node.repo)}`, ...args].join(' ')
+  return [`bin/sealyard-${node.kind}`, '--repo', `.tour/${basename(node.repo)}`, ...args].join(' ')
 }
 
 /** Starts a daemon with its log in a file, and waits until it answers. */
 export async function startDaemon(node: TourNode, logDirectory: string): Promise<RunningNode> {
   const log = join(logDirectory, `${node.name}.log`)
   const output = openSync(log, 'a')
-  const child = spawn(join(BIN, `sealyard-${node.kind}`), ['--repo', node.repo, 'run', ...node.runArguments], {
-    env: { ...process.env, ...node.env },
-    stdio: ['ignore', output, output],
-    // Ctrl-C reaches the tour alone: it stops the daemons in order.
-    detached: true,
-  })
+  const child = spawn(
+    join(BIN, `sealyard-${node.kind}`),
+    ['--repo', node.repo, 'run', ...node.runArguments],
+    {
+      env: { ...process.env, ...node.env },
+      stdio: ['ignore', output, output],
+      // Ctrl-C reaches the tour alone: it stops the daemons in order.
+      detached: true,
+    },
+  )
   closeSync(output)
   const running = { ...node, url: `http://127.0.0.1:${node.port}`, log, child }
   await untilHealthy(running)

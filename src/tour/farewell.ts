@@ -7,7 +7,8 @@ import { heading, say } from './say.ts'
 /** Addresses, and a few commands to try from another terminal. */
 export function tellWhatToTry(cluster: Cluster): void {
   heading('the cluster stays up until Ctrl-C')
-  for (const node of [cluster.sealer, ...cluster.workers]) say(`${node.name.padEnd(8)} ${node.url}  log ${node.log}`)
+  for (const node of [cluster.sealer, ...cluster.workers])
+    say(`${node.name.padEnd(8)} ${node.url}  log ${node.log}`)
   const { sealer, workers } = cluster
   const [worker] = workers
   const commands = [
@@ -18,7 +19,9 @@ export function tellWhatToTry(cluster: Cluster): void {
     spell(sealer, ['sectors', 'list']),
     ...(worker === undefined ? [] : [spell(worker, ['info'])]),
   ]
-  process.stdout.write(`\ntry, from ${join(cluster.directory, '..')}:\n${commands.map((each) => `  ${each}\n`).join('')}\n`)
+  process.stdout.write(
+    `\ntry, from ${join(cluster.directory, '..')}:\n${commands.map((each) => `  ${each}\n`).join('')}\n`,
+  )
 }
 
 /** What a stopped tour leaves on disk. */

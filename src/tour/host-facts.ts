@@ -1,6 +1,5 @@
-import { readFileSync } from 'node:fs'
+import { constants, readFileSync } from 'node:fs'
 import { copyFile, rm, writeFile } from 'node:fs/promises'
-import { constants } from 'node:fs'
 import { createServer } from 'node:net'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
@@ -12,7 +11,8 @@ export async function hostNotes(directory: string): Promise<string[]> {
   if (!(await canReflink(directory))) {
     notes.push('no reflink on this filesystem: between paths where a rename does not do, bytes are copied')
   }
-  if (ioUringDisabled()) notes.push('io_uring is switched off on this host: copies use ordinary reads and writes')
+  if (ioUringDisabled())
+    notes.push('io_uring is switched off on this host: copies use ordinary reads and writes')
   if (process.getuid?.() !== 0) notes.push('not root: nothing in the tour needs it')
   return notes
 }

@@ -1,12 +1,12 @@
 import { mkdir } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { describeError } from '../base/errors.ts'
-import { clearScratch, type Cluster, startCluster, stopCluster } from './cluster.ts'
+import { type Cluster, clearScratch, startCluster, stopCluster } from './cluster.ts'
+import { tellWhatIsLeft, tellWhatToTry } from './farewell.ts'
 import { hostNotes } from './host-facts.ts'
+import { PostParameters } from './post-parameters.ts'
 import { heading, say } from './say.ts'
 import { sealOneSector } from './sector-journey.ts'
-import { PostParameters } from './post-parameters.ts'
-import { tellWhatToTry, tellWhatIsLeft } from './farewell.ts'
 
 const USAGE = `usage: npm start [-- --once]
 

@@ -23,7 +23,10 @@ export class PostParameters {
 
   /** Waits until they are there, and says so when that takes a while. */
   async ready(): Promise<void> {
-    const timer = setTimeout(() => say('waiting for the window PoSt parameters (15 s of processor time, once)'), 300)
+    const timer = setTimeout(
+      () => say('waiting for the window PoSt parameters (15 s of processor time, once)'),
+      300,
+    )
     try {
       await this.#done
     } finally {

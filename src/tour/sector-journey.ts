@@ -36,7 +36,9 @@ export async function sealOneSector(cluster: Cluster, parameters: PostParameters
   await checkScratchIsEmpty(cluster)
   watch.sayTotals()
   const seconds = (performance.now() - started) / 1000
-  say(`sealed and stored in ${sealedSeconds.toFixed(1)} s; served, proven and unsealed after ${seconds.toFixed(1)} s`)
+  say(
+    `sealed and stored in ${sealedSeconds.toFixed(1)} s; served, proven and unsealed after ${seconds.toFixed(1)} s`,
+  )
 }
 
 async function addPiece(cluster: Cluster, pieceFile: string): Promise<number> {
@@ -46,7 +48,8 @@ async function addPiece(cluster: Cluster, pieceFile: string): Promise<number> {
     pieces: { commitment: string; size: number; dataBytes: number }[]
   }
   const [piece] = added.pieces
-  if (piece === undefined) throw new SealyardError({ code: 'TOUR', level: 'permanent', message: 'no piece was added' })
+  if (piece === undefined)
+    throw new SealyardError({ code: 'TOUR', level: 'permanent', message: 'no piece was added' })
   say(
     `sector ${added.sector.Number}: ${formatBytes(piece.dataBytes)} of data padded to ${formatBytes(piece.size)}, piece commitment ${piece.commitment}`,
   )
@@ -63,7 +66,7 @@ async function showListings(cluster: Cluster, number: number): Promise<void> {
     [cluster.sealer, ['storage', 'find', String(number)]],
   ]
   const outputs = await Promise.all(listings.map(([node, args]) => command(node, args)))
-  listings.forEach(([node, args], index) => show(spell(node, args), outputs[index] ?? ''))
+  for (const [index, [node, args]] of listings.entries()) show(spell(node, args), outputs[index] ?? '')
 }
 
 async function proveStored(cluster: Cluster, number: number, parameters: PostParameters): Promise<void> {
@@ -71,12 +74,23 @@ async function proveStored(cluster: Cluster, number: number, parameters: PostPar
   const report = await (await sealerOf(cluster)).ProveWindowPost([number])
   const urls = report.readings.map((reading) => reading.url).join(' and ')
   if (!report.valid) {
-    throw new SealyardError({ code: 'POST_INVALID', level: 'permanent', message: `the window PoSt over sector ${number} is not valid` })
+    throw new SealyardError({
+      code: 'POST_INVALID',
+      level: 'permanent',
+      message: `the window PoSt over sector ${number} is not valid`,
+    })
   }
-  say(`window PoSt over the stored files, read through ${urls}: valid, ${report.proofBytes} bytes in ${report.seconds.toFixed(1)} s`)
+  say(
+    `window PoSt over the stored files, read through ${urls}: valid, ${report.proofBytes} bytes in ${report.seconds.toFixed(1)} s`,
+  )
 }
 
-async function unseal(cluster: Cluster, number: number, pieceFile: string, watch: SectorWatch): Promise<void> {
+async function unseal(
+  cluster: Cluster,
+  number: number,
+  pieceFile: string,
+  watch: SectorWatch,
+): Promise<void> {
   const started = performance.now()
   await command(cluster.sealer, ['sectors', 'unseal', String(number)])
   await watch.sayTransfers()
@@ -85,4 +99,3 @@ async function unseal(cluster: Cluster, number: number, pieceFile: string, watch
   await command(cluster.sealer, ['sectors', 'extract-piece', String(number), output])
   checkExtracted(await readFile(pieceFile), await readFile(output))
 }
-

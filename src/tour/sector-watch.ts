@@ -36,7 +36,10 @@ export class SectorWatch {
         return { name: node.name, transfers: () => worker.Transfers() }
       }),
     )
-    return new SectorWatch(number, sealer, [{ name: 'sealer', transfers: () => sealer.Transfers() }, ...workers])
+    return new SectorWatch(number, sealer, [
+      { name: 'sealer', transfers: () => sealer.Transfers() },
+      ...workers,
+    ])
   }
 
   /** Waits for a state. @throws SealyardError when the sector fails, or nothing ends within two minutes */
@@ -65,7 +68,12 @@ export class SectorWatch {
   async sayTransfers(): Promise<void> {
     for (const source of this.#sources) {
       for (const each of await source.transfers()) {
-        if (each.state === 'running' || this.#toldTransfers.has(each.id) || each.sector.Number !== this.#number) continue
+        if (
+          each.state === 'running' ||
+          this.#toldTransfers.has(each.id) ||
+          each.sector.Number !== this.#number
+        )
+          continue
         this.#toldTransfers.add(each.id)
         this.#say(source.name, each)
       }
@@ -74,7 +82,10 @@ export class SectorWatch {
 
   #say(node: string, each: Transfer): void {
     if (each.method === 'network') this.#networkBytes += each.bytes
-    const how = each.state === 'failed' ? `failed: ${each.error}` : `by ${each.method}, ${amount(each.bytes, each.seconds)}`
+    const how =
+      each.state === 'failed'
+        ? `failed: ${each.error}`
+        : `by ${each.method}, ${amount(each.bytes, each.seconds)}`
     say(`move     ${node}: ${each.from} -> ${each.to} ${how}`)
   }
 
