@@ -46,8 +46,10 @@ const sealerTables = [
     miner integer not null, number integer not null, state text not null, proof_type integer not null,
     pieces text not null, ticket text, ticket_epoch integer, seed text, seed_epoch integer,
     comm_d text, comm_r text, phase1_output text, commit1_file text, proof text,
-    precommit_message text, commit_message text, retries integer not null, last_error text,
-    keep_unsealed integer not null check (keep_unsealed in (0, 1)), notes text not null,
+    precommit_message text, precommit_epoch integer, commit_message text,
+    retries integer not null, precommit1_fails integer not null, precommit2_fails integer not null,
+    last_error text, keep_unsealed integer not null check (keep_unsealed in (0, 1)),
+    finalized integer not null check (finalized in (0, 1)), staging text,
     created_at integer not null, updated_at integer not null, primary key (miner, number)) strict`,
   `create table sector_events (
     id integer primary key autoincrement, miner integer not null, number integer not null,

@@ -96,16 +96,23 @@ export interface SectorRow {
   comm_d: string | null
   comm_r: string | null
   phase1_output: string | null
-  /** File that keeps the output of C1. */
+  /** File that keeps the output of C1, relative to the repo. */
   commit1_file: string | null
   proof: string | null
   precommit_message: string | null
+  /** Epoch that the pre-commit landed in. */
+  precommit_epoch: number | null
   commit_message: string | null
+  /** Failures of any kind so far. */
   retries: number
+  /** Failures of PC1 and PC2 themselves; those of PC2 since the last PC1. */
+  precommit1_fails: number
+  precommit2_fails: number
   last_error: string | null
   keep_unsealed: number
-  /** JSON. */
-  notes: string
+  finalized: number
+  /** Directory below the repo's `staging` with data of pieces that are not in the sector yet. */
+  staging: string | null
   created_at: number
   updated_at: number
 }

@@ -1,0 +1,70 @@
+import type { SectorStatus } from '../protocol/types.ts'
+import { base64OfHex, sealedCid, unsealedCid } from '../sectors/commitments.ts'
+import type { SectorEventRow } from '../state/tables.ts'
+import { dataPieces, isCommit2Deferred, type SectorRecord } from './sector-record.ts'
+
+export interface StatusSources {
+  readonly events: readonly Pick<SectorEventRow, 'at' | 'kind' | 'message' | 'trace'>[]
+  readonly offline: boolean
+  /** Absolute path of the kept output of C1. */
+  readonly commit1Path: string | null
+}
+
+/** A sector as it is listed: the field's keys, then ours. */
+export function statusOf(record: SectorRecord, sources: StatusSources): SectorStatus {
+  return {
+    SectorID: record.id.Number,
+    State: record.state,
+    CommD: record.commD === null ? null : unsealedCid(record.commD),
+    CommR: record.commR === null ? null : sealedCid(record.commR),
+    Ticket: randomness(record.ticket, record.ticketEpoch),
+    Seed: randomness(record.seed, record.seedEpoch),
+    PreCommitMsg: message(record.preCommitMessage),
+    CommitMsg: message(record.commitMessage),
+    Proof: record.proof,
+    Retries: record.retries,
+    LastErr: record.lastError ?? '',
+    SealProof: record.proofType,
+    Log: sources.events.map((event) => ({
+      Kind: event.kind,
+      Timestamp: Math.floor(event.at / 1000),
+      Trace: event.trace,
+      Message: event.message,
+    })),
+    Sealyard: {
+      Miner: record.id.Miner,
+      offline: sources.offline,
+      commit2: commit2Words(record),
+      commit2Input: sources.commit1Path,
+      pieces: dataPieces(record).map(({ size, dataBytes, commitment }) => ({
+        size,
+        dataBytes,
+        commitment: commitment ?? '',
+      })),
+      keepUnsealed: record.keepUnsealed,
+    },
+  }
+}
+
+function randomness(hex: string | null, epoch: number | null) {
+  return { Value: hex === null ? null : base64OfHex(hex), Epoch: epoch ?? 0 }
+}
+
+function message(cid: string | null) {
+  return cid === null ? null : { '/': cid }
+}
+
+/** What C2 waits for and what to do about it, or null. */
+function commit2Words(record: SectorRecord): string | null {
+  if (!isCommit2Deferred(record)) return null
+  // C1 is left out only where nothing is sealed.
+  if (record.commit1File === null)
+    return "none: the executor 'shape' seals nothing, there is nothing to prove"
+  const { Number: number } = record.id
+  const where =
+    record.state === 'Proving' ? 'the proof is still missing and nothing was committed' : 'the rest goes on'
+  return (
+    `deferred, ${where}: no worker could run C2; when one can, run 'sectors commit2 ${number}', ` +
+    `or prove it elsewhere ('sectors commit2-input ${number} --output FILE') and run 'sectors import-proof ${number} FILE'`
+  )
+}

@@ -1,0 +1,212 @@
+import type { Kysely, Selectable, Transaction } from 'kysely'
+import type { Clock } from '../base/clock.ts'
+import type { SectorId } from '../sectors/sector-id.ts'
+import type { SealerTables, SectorEventRow } from '../state/tables.ts'
+import { pipelineError } from './errors.ts'
+import {
+  type NewSector,
+  newRecord,
+  recordOf,
+  rowOf,
+  type SectorFields,
+  type SectorRecord,
+} from './sector-record.ts'
+import type { SectorState } from './sector-state.ts'
+
+/** One line of a sector's log. */
+export interface SectorEvent {
+  /** A task code, or `chain`, `state`, `error`. */
+  readonly kind: string
+  readonly message: string
+  readonly trace?: string
+}
+
+/** What happens to a sector at once: fields, state and log line are written together or not at all. */
+export interface SectorChange {
+  /** The same state when absent. */
+  readonly to?: SectorState
+  readonly set?: SectorFields
+  readonly event: SectorEvent
+}
+
+type Listener = (record: SectorRecord) => void
+
+/**
+ * Sectors of one miner in the sealer's state. The only writer of their rows; nothing of them is kept in
+ * memory.
+ */
+export class SectorStore {
+  readonly #db: Kysely<SealerTables>
+  readonly #miner: number
+  readonly #clock: Clock
+  readonly #listeners = new Set<Listener>()
+
+  constructor(db: Kysely<SealerTables>, miner: number, clock: Clock) {
+    this.#db = db
+    this.#miner = miner
+    this.#clock = clock
+  }
+
+  /**
+   * Gives a new sector its number and writes it.
+   * @param above its number is above this one, and above those of all sectors there ever were
+   */
+  async create(
+    sector: Omit<NewSector, 'id' | 'at'>,
+    above: number,
+    event: SectorEvent,
+  ): Promise<SectorRecord> {
+    return this.#db.transaction().execute(async (trx) => {
+      const last = await trx
+        .selectFrom('sectors')
+        .select((eb) => eb.fn.max('number').as('number'))
+        .where('miner', '=', this.#miner)
+        .executeTakeFirst()
+      const number = Math.max(last?.number ?? 0, above) + 1
+      const record = newRecord({
+        ...sector,
+        id: { Miner: this.#miner, Number: number },
+        at: this.#clock.now(),
+      })
+      await trx.insertInto('sectors').values(rowOf(record)).execute()
+      await this.#log(trx, record.id, event)
+      return record
+    })
+  }
+
+  async find(number: number): Promise<SectorRecord | null> {
+    const row = await this.#select(this.#db).where('number', '=', number).executeTakeFirst()
+    return row === undefined ? null : recordOf(row)
+  }
+
+  /** @throws PipelineError SECTOR_UNKNOWN */
+  async get(number: number): Promise<SectorRecord> {
+    const record = await this.find(number)
+    if (record === null) throw unknownSector(number)
+    return record
+  }
+
+  /** All of them, by number. */
+  async list(): Promise<SectorRecord[]> {
+    const rows = await this.#select(this.#db).orderBy('number').execute()
+    return rows.map(recordOf)
+  }
+
+  async numbers(): Promise<number[]> {
+    const rows = await this.#db
+      .selectFrom('sectors')
+      .select('number')
+      .where('miner', '=', this.#miner)
+      .orderBy('number')
+      .execute()
+    return rows.map((row) => row.number)
+  }
+
+  /** State → how many sectors are in it. */
+  async summary(): Promise<Record<string, number>> {
+    const rows = await this.#db
+      .selectFrom('sectors')
+      .select((eb) => ['state', eb.fn.countAll<number>().as('sectors')])
+      .where('miner', '=', this.#miner)
+      .groupBy('state')
+      .execute()
+    return Object.fromEntries(rows.map((row) => [row.state, row.sectors]))
+  }
+
+  events(number: number): Promise<Selectable<SectorEventRow>[]> {
+    return this.#db
+      .selectFrom('sector_events')
+      .selectAll()
+      .where('miner', '=', this.#miner)
+      .where('number', '=', number)
+      .orderBy('id')
+      .execute()
+  }
+
+  /**
+   * Changes a sector, durably, by what it is at that moment.
+   * @param decide answers null to leave it as it is; it may be told by a throw that the change is not allowed
+   * @returns the sector as it now is
+   * @throws PipelineError SECTOR_UNKNOWN
+   */
+  async change(number: number, decide: (record: SectorRecord) => SectorChange | null): Promise<SectorRecord> {
+    const [record, changed] = await this.#db.transaction().execute(async (trx) => {
+      const row = await this.#select(trx).where('number', '=', number).executeTakeFirst()
+      if (row === undefined) throw unknownSector(number)
+      const before = recordOf(row)
+      const change = decide(before)
+      if (change === null) return [before, false] as const
+      const state = change.to ?? before.state
+      const after = { ...before, ...change.set, state, updatedAt: this.#clock.now() }
+      await trx
+        .updateTable('sectors')
+        .set(rowOf(after))
+        .where('miner', '=', this.#miner)
+        .where('number', '=', number)
+        .execute()
+      await this.#log(trx, after.id, withState(change.event, before.state, state))
+      return [after, true] as const
+    })
+    if (changed) for (const listener of [...this.#listeners]) listener(record)
+    return record
+  }
+
+  /** Comes back with the sector as soon as it is what is waited for. */
+  async until(
+    number: number,
+    is: (record: SectorRecord) => boolean,
+    signal: AbortSignal,
+  ): Promise<SectorRecord> {
+    let forget: () => void = () => undefined
+    const heard = new Promise<SectorRecord>((resolve, reject) => {
+      const listener = (record: SectorRecord) => {
+        if (record.id.Number === number && is(record)) resolve(record)
+      }
+      const giveUp = () => reject(signal.reason)
+      this.#listeners.add(listener)
+      signal.addEventListener('abort', giveUp, { once: true })
+      forget = () => {
+        this.#listeners.delete(listener)
+        signal.removeEventListener('abort', giveUp)
+      }
+    })
+    // The signal may fire while the sector is looked up, when nobody awaits it yet.
+    heard.catch(() => undefined)
+    try {
+      signal.throwIfAborted()
+      const now = await this.get(number)
+      return is(now) ? now : await heard
+    } finally {
+      forget()
+    }
+  }
+
+  #select(db: Kysely<SealerTables> | Transaction<SealerTables>) {
+    return db.selectFrom('sectors').selectAll().where('miner', '=', this.#miner)
+  }
+
+  async #log(trx: Transaction<SealerTables>, sector: SectorId, event: SectorEvent): Promise<void> {
+    await trx
+      .insertInto('sector_events')
+      .values({
+        miner: sector.Miner,
+        number: sector.Number,
+        at: this.#clock.now(),
+        kind: event.kind,
+        message: event.message,
+        trace: event.trace ?? '',
+      })
+      .execute()
+  }
+}
+
+function withState(event: SectorEvent, from: SectorState, to: SectorState): SectorEvent {
+  return from === to ? event : { ...event, message: `${event.message}; ${from} → ${to}` }
+}
+
+function unknownSector(number: number) {
+  return pipelineError({
+    code: 'SECTOR_UNKNOWN',
+    message: `there is no sector ${number}; 'sectors list' shows those there are`,
+  })
+}

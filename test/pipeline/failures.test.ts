@@ -1,0 +1,136 @@
+import test from 'ava'
+import { SchedulerError } from '../../src/scheduler/errors.ts'
+import { PROOF, pipelineAtHand, statesOf } from './pipeline-at-hand.ts'
+
+function taskFailure(level: 'temporary' | 'permanent') {
+  return new SchedulerError({ code: 'TASK_FAILED', level, message: 'the child died', sector: 's-t01005-1' })
+}
+
+/** Which call fails once → state after the failure, state that it is tried again in. */
+const FAILURES: readonly (readonly [call: string, failed: string, retried: string])[] = [
+  ['AP 0 2032 zeroes', 'PackingFailed', 'Packing'],
+  ['ticket', 'SealPreCommit1Failed', 'GetTicket'],
+  ['PC1', 'SealPreCommit1Failed', 'PreCommit1'],
+  ['PC2', 'SealPreCommit2Failed', 'PreCommit2'],
+  ['submitPreCommit', 'PreCommitFailed', 'PreCommitting'],
+  ['preCommitLanded', 'PreCommitFailed', 'PreCommitWait'],
+  ['seed', 'PreCommitFailed', 'WaitSeed'],
+  ['C1', 'ComputeProofFailed', 'Committing'],
+  ['C2 {"vanilla":"proofs"}', 'ComputeProofFailed', 'Committing'],
+  ['submitCommit', 'CommitFailed', 'SubmitCommit'],
+  ['commitLanded', 'CommitFailed', 'CommitWait'],
+  ['FIN nothing', 'FinalizeFailed', 'FinalizeSector'],
+]
+
+for (const [call, failed, retried] of FAILURES) {
+  test(`a failure of ${call.split(' ')[0]} waits in ${failed} and is tried again in ${retried}`, async (t) => {
+    const { api, until, cluster, clock, retry } = await pipelineAtHand(t)
+    let fails = 1
+    cluster.script = (each) => {
+      if (each === call && fails-- > 0) throw taskFailure('permanent')
+    }
+    await api().PledgeSector()
+    const broken = await until(1, failed)
+    t.is(broken.Retries, 1)
+    t.is(broken.LastErr, 'the child died')
+    t.is(broken.Log.at(-1)?.Kind, 'error')
+    await clock.advance(59_000)
+    t.is((await api().SectorsStatus(1, false)).State, failed, 'not before MinRetryTime')
+    await retry()
+    const status = await until(1, 'Proving')
+    const states = statesOf(status)
+    t.is(states[states.indexOf(failed) + 1], retried)
+    t.is(cluster.calls.filter((each) => each === call).length, 2)
+    const others = cluster.calls.filter((each) => each !== call)
+    t.is(new Set(others).size, others.length, 'nothing else is done twice')
+  })
+}
+
+test('a sector of zeroes whose PC1 fails a fourth time is removed', async (t) => {
+  const { api, until, cluster, retry } = await pipelineAtHand(t)
+  cluster.script = (call) => {
+    if (call === 'PC1') throw taskFailure('permanent')
+  }
+  await api().PledgeSector()
+  for (let failures = 1; failures <= 3; failures++) {
+    await until(1, 'SealPreCommit1Failed')
+    await retry()
+  }
+  await until(1, 'Removed')
+  t.is(cluster.calls.filter((call) => call === 'PC1').length, 4)
+  t.is(cluster.calls.at(-1), 'remove')
+})
+
+test('a full disk or a restarted worker does not count towards removal', async (t) => {
+  const { api, until, cluster, retry } = await pipelineAtHand(t)
+  let fails = 6
+  cluster.script = (call) => {
+    if (call === 'PC1' && fails-- > 0) throw taskFailure('temporary')
+  }
+  await api().PledgeSector()
+  for (let failures = 1; failures <= 6; failures++) {
+    await until(1, 'SealPreCommit1Failed')
+    await retry()
+  }
+  const status = await until(1, 'Proving')
+  t.is(status.Retries, 6)
+})
+
+test('a sector with data is never removed by itself', async (t) => {
+  const { api, until, cluster, retry } = await pipelineAtHand(t)
+  cluster.offered.set('a', Buffer.alloc(1500, 1))
+  let fails = 5
+  cluster.script = (call) => {
+    if (call === 'PC1' && fails-- > 0) throw taskFailure('permanent')
+  }
+  await api().SectorAdd({ pieces: [{ dataBytes: 1500, reader: { Type: 'push', Info: 'a' } }] })
+  for (let failures = 1; failures <= 5; failures++) {
+    await until(1, 'SealPreCommit1Failed')
+    await retry()
+  }
+  await until(1, 'Proving')
+  t.false(cluster.calls.includes('remove'))
+})
+
+test('the fourth failure of PC2 leads back to PC1', async (t) => {
+  const { api, until, cluster, retry } = await pipelineAtHand(t)
+  let fails = 4
+  cluster.script = (call) => {
+    if (call === 'PC2' && fails-- > 0) throw taskFailure('permanent')
+  }
+  await api().PledgeSector()
+  for (let failures = 1; failures <= 4; failures++) {
+    await until(1, 'SealPreCommit2Failed')
+    await retry()
+  }
+  await until(1, 'Proving')
+  t.deepEqual(cluster.calls.slice(2, 9), ['PC1', 'PC2', 'PC2', 'PC2', 'PC2', 'PC1', 'PC2'])
+})
+
+test('finalizing is tried again without limit', async (t) => {
+  const { api, until, cluster, retry } = await pipelineAtHand(t)
+  let fails = 12
+  cluster.script = (call) => {
+    if (call.startsWith('FIN') && fails-- > 0) throw taskFailure('permanent')
+  }
+  await api().PledgeSector()
+  for (let failures = 1; failures <= 12; failures++) {
+    await until(1, 'FinalizeFailed')
+    await retry()
+  }
+  t.is((await until(1, 'Proving')).Retries, 12)
+})
+
+test('a proof of C2 that is not valid is not submitted', async (t) => {
+  const { api, until, cluster, retry } = await pipelineAtHand(t)
+  cluster.proof = Buffer.alloc(192, 1)
+  await api().PledgeSector()
+  const status = await until(1, 'ComputeProofFailed')
+  t.regex(status.LastErr, /the proof is not valid/)
+  t.is(status.Proof, null)
+  t.false(cluster.calls.includes('submitCommit'))
+  cluster.proof = PROOF
+  await retry()
+  await until(1, 'Proving')
+  t.is(cluster.calls.filter((call) => call === 'C1').length, 1, "C1's output is used again")
+})
