@@ -1,0 +1,92 @@
+import { randomUUID } from 'node:crypto'
+import { tmpdir } from 'node:os'
+import type { Kysely } from 'kysely'
+import type { Clock } from '../base/clock.ts'
+import { describeError } from '../base/errors.ts'
+import type { Log } from '../base/log.ts'
+import type { ReturnApi, WorkerApi } from '../protocol/apis.ts'
+import type { ReaderSource } from '../protocol/connections.ts'
+import type { NodeInfo } from '../protocol/types.ts'
+import type { TaskCode } from '../sectors/task-types.ts'
+import type { WorkerTables } from '../state/tables.ts'
+import type { NodeStorage } from '../storage/node-storage.ts'
+import { type WorkerFace, type WorkerSwitch, workerApi } from './api.ts'
+import { Calls } from './calls.ts'
+import { TaskSwitches } from './task-switches.ts'
+import type { WorkerExecutor } from './task-tools.ts'
+
+export interface WorkerOptions {
+  readonly storage: NodeStorage
+  readonly executor: WorkerExecutor
+  readonly readers: ReaderSource
+  readonly db: Kysely<WorkerTables>
+  /** Takes results: the sealer, in process or over the wire. */
+  readonly returns: ReturnApi
+  readonly info: WorkerFace['info']
+  /** What it may do: switchable tasks, and those that every worker does. */
+  readonly tasks: readonly TaskCode[]
+  readonly node: NodeInfo
+  /** Seal proof type of the cluster's sectors: C2 is offered only when this host has parameters for it. */
+  readonly proofType: number
+  /** Directory for C2's input; the system's temporary directory by default. */
+  readonly scratch?: string
+  readonly onShutdown: () => void
+  readonly log: Log
+  readonly clock: Clock
+}
+
+/** The agent that runs tasks on this host: what it is told to, with what it is given. */
+export class Worker {
+  readonly api: WorkerApi
+  /** UUID of this run; by it the scheduler knows the worker. */
+  readonly session: string
+  readonly #calls: Calls
+
+  private constructor(api: WorkerApi, session: string, calls: Calls) {
+    this.api = api
+    this.session = session
+    this.#calls = calls
+  }
+
+  /** Answers what the last run left unfinished; takes calls from then on. */
+  static async open(options: WorkerOptions): Promise<Worker> {
+    const { storage, executor, readers, info, node, log, clock, proofType } = options
+    const session = randomUUID()
+    const logger = log.logger('worker')
+    const power: WorkerSwitch = { enabled: true }
+    const calls = await Calls.open({
+      db: options.db,
+      returns: options.returns,
+      host: info.hostname,
+      clock,
+      log: logger,
+      onCritical(error) {
+        power.enabled = false
+        logger.error('the worker takes no more work until it is enabled or restarted', {
+          error: describeError(error),
+        })
+      },
+    })
+    const tasks = new TaskSwitches({
+      tasks: options.tasks,
+      canCommit2: () => executor.canCommit2(proofType),
+      clock,
+      log: logger,
+    })
+    const tools = { storage, executor, readers, scratch: options.scratch ?? tmpdir(), log: logger }
+    const face = { session, node, info }
+    const { onShutdown } = options
+    const api = workerApi({ face, switch: power, tasks, calls, storage, tools, log, onShutdown })
+    return new Worker(api, session, calls)
+  }
+
+  /** How many tasks run now. */
+  get running(): number {
+    return this.#calls.running
+  }
+
+  /** Takes no more calls, lets tasks end until the deadline, then stops them. Unaccepted results stay recorded. */
+  close(deadlineMs: number): Promise<void> {
+    return this.#calls.close(deadlineMs)
+  }
+}
