@@ -1,6 +1,6 @@
 //! Opening, reading, writing and making durable: files and directories by descriptor.
 
-use std::ffi::{CStr, CString};
+use std::ffi::CStr;
 use std::os::fd::{AsFd, IntoRawFd, OwnedFd};
 use std::path::Path;
 
@@ -31,6 +31,8 @@ pub struct Stat {
     pub kind: Kind,
     /// Permission bits.
     pub mode: u32,
+    /// User and group that own it.
+    pub owner: (u32, u32),
     /// Names this inode has.
     pub links: u64,
     /// Length in bytes.
@@ -65,6 +67,7 @@ fn stat_of(raw: &fs::Stat) -> Stat {
         ino: raw.st_ino as u64,
         kind,
         mode: raw.st_mode as u32 & 0o7777,
+        owner: (raw.st_uid, raw.st_gid),
         links: raw.st_nlink as u64,
         size: raw.st_size as u64,
         allocated: raw.st_blocks as u64 * 512,
@@ -112,6 +115,11 @@ pub fn open_file(dir: impl AsFd, name: &str) -> Result<OwnedFd> {
 pub fn create_file(dir: impl AsFd, name: &str) -> Result<OwnedFd> {
     let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW;
     open_beneath(dir, name, flags, Mode::RUSR | Mode::WUSR)
+}
+
+/// Opens an existing file below `dir` for reading and writing.
+pub fn open_to_write(dir: impl AsFd, name: &str) -> Result<OwnedFd> {
+    open_beneath(dir, name, OFlags::RDWR | OFlags::NOFOLLOW, Mode::empty())
 }
 
 /// Opens or creates a file by path for reading and appending, mode 0600.
@@ -197,6 +205,12 @@ pub fn set_mode(fd: impl AsFd, mode: u32) -> Result<()> {
     fs::fchmod(fd, Mode::from_raw_mode(mode & 0o7777))
 }
 
+/// Sets user and group; only root may give files away.
+pub fn set_owner(fd: impl AsFd, owner: (u32, u32)) -> Result<()> {
+    let (user, group) = (fs::Uid::from_raw(owner.0), fs::Gid::from_raw(owner.1));
+    fs::fchown(fd, Some(user), Some(group))
+}
+
 /// Sets the time of the last change, leaving that of the last access.
 pub fn set_mtime(fd: impl AsFd, mtime_ns: i128) -> Result<()> {
     let omit = fs::Timespec {
@@ -252,9 +266,4 @@ fn last_errno_but_intr() -> Result<()> {
     } else {
         Err(Errno::from_raw_os_error(code))
     }
-}
-
-/// A name as the kernel takes it; EINVAL for one with a NUL.
-pub fn c_name(name: &str) -> Result<CString> {
-    CString::new(name).map_err(|_| Errno::INVAL)
 }

@@ -1,0 +1,45 @@
+//! The one public port of a node.
+//!
+//! One thread with epoll reads request heads, carries tunnels and sends small answers. Sector files
+//! leave and pushed bodies arrive on a few threads of low priority, which never wait for a client:
+//! one that stands still is parked in epoll and costs nothing but its descriptor.
+//!
+//! States of a connection: *head* (a request is awaited or arriving), *judging* (its token is being
+//! asked about), *expecting* (a push nobody waits for yet), *with the pool* (a file leaves or a body
+//! arrives), *parked*, *tunnel*, *replying*, *lingering* (answered for the last time; read until the
+//! client has gone, so that a reset does not eat the answer).
+
+mod accepting;
+mod archive;
+mod conditions;
+mod connection;
+mod event_loop;
+mod expectations;
+mod fields;
+mod front_door;
+mod head;
+mod http_date;
+mod inbox;
+mod intake;
+mod job;
+mod listener;
+mod observer;
+mod peers;
+mod poller;
+mod pool;
+mod publications;
+mod range;
+mod reply;
+mod requests;
+mod response;
+mod source;
+mod timekeeping;
+mod tokens;
+mod transfer;
+mod tunnel;
+mod upload;
+
+pub use front_door::{FrontDoor, Options};
+pub use observer::{Event, Level, Observer, StatsNow};
+pub use tokens::Verdict;
+pub use upload::{Upload, UploadErrorCode, UploadFailure, UploadOutcome};

@@ -1,0 +1,185 @@
+//! Opens what is published, without following a link, and knows what it opened.
+
+use std::io;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{CWD, FileType as Inode, Mode, OFlags, ResolveFlags, Stat};
+use rustix::io::Errno;
+
+/// What must not change while a file is served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Identity {
+    device: u64,
+    inode: u64,
+    /// Bytes.
+    pub size: u64,
+    modified_ns: i128,
+    changed_ns: i128,
+}
+
+impl Identity {
+    // The widths of these fields differ between architectures.
+    #[allow(clippy::unnecessary_cast)]
+    pub(crate) fn of(stat: &Stat) -> Self {
+        let nanoseconds =
+            |seconds: i64, rest: i64| i128::from(seconds) * 1_000_000_000 + i128::from(rest);
+        Self {
+            device: stat.st_dev as u64,
+            inode: stat.st_ino as u64,
+            size: stat.st_size as u64,
+            modified_ns: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
+            changed_ns: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        }
+    }
+
+    /// Seconds since 1970, as `Last-Modified` has it.
+    pub(crate) fn modified_seconds(&self) -> i64 {
+        self.modified_ns.div_euclid(1_000_000_000) as i64
+    }
+
+    /// A strong validator: any write, truncation or replacement changes it.
+    pub(crate) fn etag(&self) -> String {
+        let Self {
+            device,
+            inode,
+            size,
+            modified_ns,
+            changed_ns,
+        } = self;
+        format!("\"{device:x}-{inode:x}-{size:x}-{modified_ns:x}-{changed_ns:x}\"")
+    }
+}
+
+/// Something that can be served.
+#[derive(Debug)]
+pub(crate) enum Source {
+    /// An open regular file.
+    File(OwnedFd, Identity),
+    /// An open directory.
+    Directory(OwnedFd, Identity),
+}
+
+/// Opens a published path. Its last two components (`<type>/<name>`) are walked below the storage
+/// path without following any link, so that nothing outside of it can be reached.
+pub(crate) fn open(path: &Path) -> io::Result<Source> {
+    let refuse = || io::Error::from(Errno::INVAL);
+    let name = path.file_name().ok_or_else(refuse)?;
+    let type_directory = path.parent().ok_or_else(refuse)?;
+    let (root, below) = match (type_directory.parent(), type_directory.file_name()) {
+        (Some(root), Some(kind)) => (root, Path::new(kind).join(name)),
+        _ => (type_directory, name.into()),
+    };
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let root = rustix::fs::openat(CWD, root, flags, Mode::empty())?;
+    inspect(open_beneath(root.as_fd(), &below)?)
+}
+
+/// Opens one name of an open directory.
+pub(crate) fn open_in(directory: &OwnedFd, name: &str) -> io::Result<Source> {
+    inspect(open_beneath(directory.as_fd(), Path::new(name))?)
+}
+
+/// `O_NONBLOCK` lets the open of a FIFO return, so that it can be refused.
+fn open_beneath(root: std::os::fd::BorrowedFd<'_>, below: &Path) -> io::Result<OwnedFd> {
+    let flags =
+        OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
+    loop {
+        match rustix::fs::openat2(root, below, flags, Mode::empty(), resolve) {
+            // A rename elsewhere in the tree may have raced with the walk.
+            Err(Errno::AGAIN | Errno::INTR) => {}
+            // Kernels before 5.6 and some container profiles have no openat2.
+            Err(Errno::NOSYS | Errno::PERM) => return walk(root, below, flags),
+            other => return Ok(other?),
+        }
+    }
+}
+
+fn walk(root: std::os::fd::BorrowedFd<'_>, below: &Path, flags: OFlags) -> io::Result<OwnedFd> {
+    let mut at = rustix::io::fcntl_dupfd_cloexec(root, 0)?;
+    let mut names = below.iter().peekable();
+    while let Some(name) = names.next() {
+        let step = OFlags::PATH | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = if names.peek().is_some() { step } else { flags };
+        at = rustix::fs::openat(&at, name, flags, Mode::empty())?;
+    }
+    Ok(at)
+}
+
+fn inspect(fd: OwnedFd) -> io::Result<Source> {
+    let stat = rustix::fs::fstat(&fd)?;
+    match Inode::from_raw_mode(stat.st_mode) {
+        Inode::RegularFile => Ok(Source::File(fd, Identity::of(&stat))),
+        Inode::Directory => Ok(Source::Directory(fd, Identity::of(&stat))),
+        _ => Err(Errno::OPNOTSUPP.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    #[test]
+    fn links_and_special_files_are_refused() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |below: &str| root.path().join(below);
+        fs::create_dir_all(at("sealed")).unwrap();
+        fs::create_dir_all(at("outside")).unwrap();
+        fs::write(at("sealed/s-t01-1"), b"data").unwrap();
+        fs::write(at("outside/secret"), b"secret").unwrap();
+        symlink(at("outside/secret"), at("sealed/s-t01-2")).unwrap();
+        symlink(at("outside"), at("cache")).unwrap();
+        rustix::fs::mknodat(
+            CWD,
+            at("sealed/s-t01-3"),
+            Inode::Fifo,
+            Mode::RUSR | Mode::WUSR,
+            0,
+        )
+        .unwrap();
+
+        assert!(
+            matches!(open(&at("sealed/s-t01-1")), Ok(Source::File(_, identity)) if identity.size == 4)
+        );
+        assert!(matches!(open(&at("outside")), Ok(Source::Directory(..))));
+        let errno = |below: &str| open(&at(below)).unwrap_err().raw_os_error();
+        assert_eq!(errno("sealed/s-t01-2"), Some(Errno::LOOP.raw_os_error()));
+        assert_eq!(errno("cache/secret"), Some(Errno::LOOP.raw_os_error()));
+        assert_eq!(
+            errno("sealed/s-t01-3"),
+            Some(Errno::OPNOTSUPP.raw_os_error())
+        );
+        assert_eq!(errno("sealed/s-t01-4"), Some(Errno::NOENT.raw_os_error()));
+    }
+
+    #[test]
+    fn the_older_walk_refuses_links_too() {
+        let root = tempfile::tempdir().unwrap();
+        fs::create_dir(root.path().join("real")).unwrap();
+        fs::write(root.path().join("real/file"), b"data").unwrap();
+        symlink("real", root.path().join("link")).unwrap();
+        let top = fs::File::open(root.path()).unwrap();
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW;
+        assert!(walk(top.as_fd(), Path::new("real/file"), flags).is_ok());
+        assert!(walk(top.as_fd(), Path::new("link/file"), flags).is_err());
+    }
+
+    #[test]
+    fn the_validator_changes_with_the_file() {
+        let root = tempfile::tempdir().unwrap();
+        let path = root.path().join("file");
+        fs::write(&path, b"one").unwrap();
+        let tag = || match open(&path).unwrap() {
+            Source::File(_, identity) => identity.etag(),
+            Source::Directory(..) => panic!("a file was written"),
+        };
+        let first = tag();
+        assert_eq!(first, tag());
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        fs::write(&path, b"two").unwrap();
+        assert_ne!(first, tag());
+    }
+}

@@ -1,0 +1,151 @@
+//! What the door does at its edges: a taken port, too many clients, closing.
+
+mod site;
+
+use std::io::Read;
+use std::sync::Arc;
+use std::time::Duration;
+
+use remote::FileType::Sealed;
+use remote::door::{Event, FrontDoor, Observer};
+use site::{Site, call, content, get};
+
+const SEALED: &str = "/remote/sealed/s-t01000-7";
+
+struct Nobody;
+
+impl Observer for Nobody {
+    fn authorize(&self, _ticket: u64, _token: &str) {}
+    fn event(&self, _event: Event) {}
+}
+
+#[test]
+fn a_taken_port_is_said_to_be_taken() {
+    let site = Site::open();
+    let mut options = site::options(1);
+    options.port = site.port;
+    let second = FrontDoor::new(options, Arc::new(Nobody)).unwrap();
+    assert_eq!(
+        second.start().unwrap_err().kind(),
+        std::io::ErrorKind::AddrInUse
+    );
+    assert!(site.door.start().is_err(), "a door is started once");
+}
+
+#[test]
+fn a_name_that_is_no_address_is_an_error() {
+    let mut options = site::options(1);
+    options.host = "not an address".into();
+    assert!(
+        FrontDoor::new(options, Arc::new(Nobody))
+            .unwrap()
+            .start()
+            .is_err()
+    );
+}
+
+#[test]
+fn every_address_means_both_families() {
+    if std::net::TcpListener::bind("[::]:0").is_err() {
+        eprintln!("SKIP: this machine has no IPv6");
+        return;
+    }
+    let site = Site::with(|options| options.host = "::".into());
+    assert_eq!(site.connect().ask(&call("four")).status, 200);
+    // An IPv4 caller is known by its IPv4 address, not by the mapped one.
+    let mut client = site.connect();
+    let own = client.stream.get_ref().local_addr().unwrap().to_string();
+    assert_eq!(client.ask(&get("/peer")).text(), own);
+}
+
+#[test]
+fn accepting_pauses_at_the_limit() {
+    let site = Site::with(|options| options.max_connections = 3);
+    let mut clients: Vec<_> = (0..3).map(|_| site.connect()).collect();
+    for client in &mut clients {
+        assert_eq!(client.ask(&call("in")).status, 200);
+    }
+    let mut waiting = site.connect();
+    waiting.send(call("late"));
+    site.event("accept-paused");
+    assert_eq!(site.door.stats().accepted, 3);
+    clients.pop();
+    assert_eq!(waiting.answer(false).text(), "POST /rpc/v0 late");
+}
+
+#[test]
+fn without_a_control_plane_callers_are_told_to_come_again() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port();
+    let site = Site::with(|options| options.upstream_port = closed);
+    site.publish(Sealed, "s-t01000-7", b"seven");
+    let mut client = site.connect();
+    assert_eq!(client.ask(&get(SEALED)).text(), "seven");
+    assert_eq!(client.ask(&call("hello")).status, 503);
+}
+
+#[test]
+fn a_client_that_ends_its_stream_still_gets_its_answer() {
+    let site = Site::open();
+    site.publish(Sealed, "s-t01000-7", b"seven");
+    for (request, answer) in [(get(SEALED), "seven"), (call("last"), "POST /rpc/v0 last")] {
+        let mut client = site.connect();
+        client.send(request);
+        client.end();
+        assert_eq!(client.answer(false).text(), answer);
+        assert!(client.is_closed_politely());
+    }
+}
+
+#[test]
+fn closing_lets_what_runs_end() {
+    let site = Site::open();
+    let bytes = content(48 << 20);
+    site.publish(Sealed, "s-t01000-7", &bytes);
+    let (mut reader, mut idle, mut tunnel) = (site.connect(), site.connect(), site.connect());
+    reader.send(get(SEALED));
+    reader.head().unwrap();
+    idle.send("GET /rem");
+    assert_eq!(tunnel.ask(&call("before")).status, 200);
+    let door = site.door.clone();
+    let closing = std::thread::spawn(move || door.close(Duration::from_secs(20)));
+    assert!(tunnel.is_closed_politely() && idle.is_closed_politely());
+    drop((tunnel, idle));
+    assert!(
+        std::net::TcpStream::connect(("127.0.0.1", site.port)).is_err(),
+        "nothing listens any more"
+    );
+    let mut body = vec![0; bytes.len()];
+    reader.stream.read_exact(&mut body).unwrap();
+    assert!(body == bytes);
+    assert!(reader.is_closed_politely());
+    drop(reader);
+    closing.join().unwrap();
+    assert_eq!(site.door.stats().connections, 0);
+}
+
+#[test]
+fn closing_cuts_what_does_not_end() {
+    let site = Site::open();
+    site.publish(Sealed, "s-t01000-7", &content(48 << 20));
+    let (mut still, mut slow, mut unjudged) = (site.connect(), site.connect(), site.connect());
+    still.send(get(SEALED));
+    still.head().unwrap();
+    slow.send(get("/slow"));
+    unjudged.send(get(SEALED).replace("good", "silence"));
+    while site.asked.recv().unwrap() != "silence" {}
+    site.door.close(Duration::from_millis(100));
+    for client in [&mut still, &mut slow, &mut unjudged] {
+        assert!(!client.is_closed_politely());
+    }
+    assert_eq!(site.door.stats().connections, 0);
+    site.door.close(Duration::ZERO);
+    let upload = site
+        .door
+        .expect_upload(site::UUID, site.root.path().join("x"), 1)
+        .unwrap();
+    assert!(upload.wait().is_err());
+}
