@@ -49,6 +49,11 @@ export interface RemoveConditions {
 export interface RemoteBackend {
   /** @throws with code UNKNOWN_PATH when this node has not attached it */
   stat(pathId: string): Promise<FsStat>
+  /**
+   * Lets the door serve a file that lies here and that it was not told of: another node may have put it on a path
+   * that both see. @returns false when it does not lie here
+   */
+  serveFound(sector: SectorId, type: SectorFileType): Promise<boolean>
   /** Whether all of a range (unpadded bytes) of the unsealed copy is there. */
   allocated(sector: SectorId, proofType: number, offset: number, size: number): Promise<boolean>
   /** Removes a type from every path of this node but those in `keep`. */
@@ -95,10 +100,26 @@ export function remoteRoutes(
       allocated(backend, match),
     ),
     route(`${TYPE}/${SECTOR}`, ['GET', 'HEAD', 'DELETE'], (request, match) =>
-      request.method === 'DELETE' ? remove(backend, request, match) : handBack(request),
+      request.method === 'DELETE'
+        ? remove(backend, request, match)
+        : serve(backend, handBack, request, match),
     ),
-    route(`${TYPE}/${SECTOR}/[\\w.-]{1,64}`, ['GET', 'HEAD'], handBack),
+    route(`${TYPE}/${SECTOR}/[\\w.-]{1,64}`, ['GET', 'HEAD'], (request, match) =>
+      serve(backend, handBack, request, match),
+    ),
   ]
+}
+
+/** The door sends here what it was not told of; handing back what does not lie here would go in circles. */
+async function serve(
+  backend: RemoteBackend,
+  handBack: (request: HttpRequest) => RouteResult,
+  request: HttpRequest,
+  [, type = '', name = '']: RegExpExecArray,
+): Promise<RouteResult> {
+  const sector = parseSectorName(name)
+  if (sector === null || !isFileType(type)) return NOT_FOUND
+  return (await backend.serveFound(sector, type)) ? handBack(request) : empty(404)
 }
 
 async function allocated(backend: RemoteBackend, match: RegExpExecArray): Promise<RouteResult> {

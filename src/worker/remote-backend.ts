@@ -25,7 +25,7 @@ export interface VanillaRequest {
 }
 
 /** The part of this node's storage that other nodes reach. */
-export interface RemoteStorage extends Pick<NodeStorage, 'stat' | 'allocated' | 'find'> {
+export interface RemoteStorage extends Pick<NodeStorage, 'stat' | 'allocated' | 'find' | 'serveFound'> {
   remove(
     sector: SectorId,
     type: SectorFileType,
@@ -55,6 +55,10 @@ export class RemoteAnswers {
 
   stat(pathId: string): Promise<FsStat> {
     return this.#storage.stat(pathId)
+  }
+
+  serveFound(sector: SectorId, type: SectorFileType): Promise<boolean> {
+    return this.#storage.serveFound(type, sector)
   }
 
   /** Unpadded bytes. */

@@ -32,6 +32,8 @@ interface Site {
   readonly reader: string
   readonly lines: string[]
   readonly removed: unknown[]
+  /** What lies here without the door knowing, by file type: told when it is asked for. */
+  readonly found: Record<string, () => boolean>
 }
 
 async function open(t: ExecutionContext, serving = true): Promise<Site> {
@@ -45,32 +47,35 @@ async function open(t: ExecutionContext, serving = true): Promise<Site> {
     await rm(root, { recursive: true })
   })
   const removed: unknown[] = []
+  const found: Record<string, () => boolean> = {}
   const implementation = { Echo: async (text: string) => text, Guarded: async () => 'in' }
-  if (serving) node.serve({ table, implementation, remote: backend(removed) })
+  if (serving) node.serve({ table, implementation, remote: backend(removed, found) })
   const [token, reader] = [
     await tokens.create(['read', 'write', 'sign', 'admin']),
     await tokens.create(['read']),
   ]
-  return { node, root, token, reader, lines, removed }
+  return { node, root, token, reader, lines, removed, found }
 }
 
-function backend(removed: unknown[]): RemoteBackend {
+function backend(removed: unknown[], found: Record<string, () => boolean>): RemoteBackend {
   return {
     stat: async (id) => {
       if (id === PATH_ID) return STAT
       throw new SealyardError({ code: 'UNKNOWN_PATH', level: 'permanent', message: `no path ${id}` })
     },
+    serveFound: async (_sector, type) => (found[type] === undefined ? false : found[type]()),
     allocated: async (_sector, _proofType, offset) => offset === 0,
     remove: async (sector, type, keep) => void removed.push([sector, type, keep]),
     vanillaSingle: async () => Uint8Array.of(1, 2, 3),
   }
 }
 
-async function publish({ node, root }: Site, bytes: Buffer): Promise<void> {
+async function publish({ node, root, found }: Site, bytes: Buffer): Promise<void> {
   const path = join(root, 'sealed', NAME)
   await mkdir(join(root, 'sealed'), { recursive: true })
   await writeFile(path, bytes)
   node.publications.publish(PATH_ID, 'sealed', NAME, path)
+  found.sealed = () => true
 }
 
 interface Answer {
@@ -165,6 +170,24 @@ test('the rest of /remote is answered as lotus answers it', async (t) => {
   t.is((await ask(site, `/remote/sealed/${NAME}?keep=a.b`, removal)).status, 200)
   t.deepEqual(site.removed, [[{ Miner: 1000, Number: 7 }, 'sealed', ['a', 'b']]])
   t.is((await ask(site, '/remote/nothing', { authorization })).body.toString(), '404 page not found\n')
+})
+
+test('a file that another node put here is served at its first request', async (t) => {
+  const site = await open(t)
+  const authorization = `Bearer ${site.token}`
+  const bytes = Buffer.alloc(5000, 'found')
+  t.is((await ask(site, `/remote/sealed/${NAME}`, { authorization })).status, 404)
+  const path = join(site.root, 'sealed', NAME)
+  await mkdir(join(site.root, 'sealed'), { recursive: true })
+  await writeFile(path, bytes)
+  site.found.sealed = () => {
+    site.node.publications.publish(PATH_ID, 'sealed', NAME, path)
+    return true
+  }
+  const answer = await ask(site, `/remote/sealed/${NAME}`, { authorization })
+  t.is(answer.status, 200)
+  t.true(answer.body.equals(bytes))
+  t.is((await ask(site, `/remote/sealed/${NAME}`)).status, 401, 'strangers are refused as ever')
 })
 
 test('a refusal is worded as lotus words it, whoever of the two answers', async (t) => {

@@ -33,11 +33,25 @@ impl EventLoop {
             }
             Reading::Refuse(status) => self.reply(key, connection, reply::empty(status, false)),
             Reading::Tunnel => self.open_tunnel(key, connection),
+            // The control plane may know of it: another node may have put it on a path that both see.
+            Reading::Native(request) if self.is_unknown(&request) => {
+                self.open_tunnel(key, connection)
+            }
             Reading::Native(mut request) => {
                 connection.buffer.drain(..request.head_length);
                 request.keep_alive &= self.closing.is_none();
                 self.authorize(key, connection, request);
             }
+        }
+    }
+
+    /// Whether this is a sector file that nobody has published.
+    fn is_unknown(&self, request: &Request) -> bool {
+        match &request.target {
+            Target::Sector { kind, name, .. } => {
+                self.shared.publications.paths((*kind, *name)).is_empty()
+            }
+            Target::Upload(_) => false,
         }
     }
 
