@@ -43,7 +43,9 @@ function hasRightSize(proof: SealProof, file: NamedSize): boolean {
 /** Whether a plain sector file of this length can be whole; unsealed carries a trailer that varies. */
 export function wholeFileProblem(type: string, proof: SealProof, size: number): string | null {
   if (type === 'sealed' || type === 'update') {
-    return size === proof.sectorSize ? null : `${type} file has ${size} bytes, a sector has ${proof.sectorSize}`
+    return size === proof.sectorSize
+      ? null
+      : `${type} file has ${size} bytes, a sector has ${proof.sectorSize}`
   }
   return size > 0 ? null : `${type} file is empty`
 }

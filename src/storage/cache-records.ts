@@ -34,7 +34,11 @@ export class CacheRecords {
       .where('path_id', '=', pathId)
       .executeTakeFirst()
     if (row === undefined) return null
-    return { ticket: row.ticket, pieces: JSON.parse(row.pieces) as string[], phase: row.phase as RecordedPhase }
+    return {
+      ticket: row.ticket,
+      pieces: JSON.parse(row.pieces) as string[],
+      phase: row.phase as RecordedPhase,
+    }
   }
 
   /** Durable when it returns: call it before the files change. */

@@ -45,7 +45,12 @@ export class Declarations {
   }
 
   /** @returns whether the index knows it now; if not, it is told later */
-  async declare(path: StoragePath, type: SectorFileType, sector: SectorId, primary: boolean): Promise<boolean> {
+  async declare(
+    path: StoragePath,
+    type: SectorFileType,
+    sector: SectorId,
+    primary: boolean,
+  ): Promise<boolean> {
     this.serve(path, type, sector)
     return this.#tell({ pathId: path.id, type, sector, change: { held: true, primary } })
   }
@@ -65,6 +70,14 @@ export class Declarations {
   serve(path: StoragePath, type: SectorFileType, sector: SectorId): void {
     this.#publications.publish(path.id, type, sectorName(sector), path.fileOf(type, sector))
     path.announced.add(relativeName(type, sector))
+  }
+
+  /**
+   * Serves a file that another node has put on a path we share, before a watcher tells of it (none does on a
+   * network filesystem). It does not count as announced: a rescan still declares it, and a removal still hides it.
+   */
+  serveFound(path: StoragePath, type: SectorFileType, sector: SectorId): void {
+    this.#publications.publish(path.id, type, sectorName(sector), path.fileOf(type, sector))
   }
 
   /** Stops serving a file; before it is removed. */

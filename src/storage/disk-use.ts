@@ -11,14 +11,20 @@ import type { StoragePath } from './storage-path.ts'
  * Bytes that a sector file takes on its disk, under its final name and under every temporary one
  * (`fetching/<name>` of the field, `fetching/<name>.<op>` of ours).
  */
-export async function bytesOnDisk(path: StoragePath, type: SectorFileType, sector: SectorId): Promise<number> {
+export async function bytesOnDisk(
+  path: StoragePath,
+  type: SectorFileType,
+  sector: SectorId,
+): Promise<number> {
   const name = sectorName(sector)
   const fetching = path.fetchingOf(type)
   const unfinished = await readdir(fetching).catch((error: unknown) => {
     if (errorCode(error) === 'ENOENT') return []
     throw error
   })
-  const places = unfinished.filter((each) => each === name || each.startsWith(`${name}.`)).map((each) => join(fetching, each))
+  const places = unfinished
+    .filter((each) => each === name || each.startsWith(`${name}.`))
+    .map((each) => join(fetching, each))
   const sizes = await Promise.all([path.fileOf(type, sector), ...places].map((place) => diskUsage(place)))
   return sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0)
 }

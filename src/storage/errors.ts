@@ -2,8 +2,10 @@ import { describeError, type ErrorLevel, SealyardError } from '../base/errors.ts
 import { type SectorId, sectorName } from '../sectors/sector-id.ts'
 
 export type StorageErrorCode =
-  /** No path of this node, or nobody at all, holds the sector file. */
+  /** A file or directory that should be there is not. */
   | 'NOT_FOUND'
+  /** The sector file that was asked for lies nowhere it was looked for. */
+  | 'NOT_HELD'
   /** A reservation was refused, or the disk is full. */
   | 'NO_SPACE'
   /** No path of this node takes such files (use, groups, filters). */

@@ -24,7 +24,10 @@ export interface GroupedPath {
  * Which paths share free space. Two paths on one (machine, filesystem) do; and since a path is known by its
  * ID, the filesystems under which two machines see one path are one as well.
  */
-export function groupFilesystems(seen: readonly SeenView[]): { groups: FilesystemGroup[]; paths: GroupedPath[] } {
+export function groupFilesystems(seen: readonly SeenView[]): {
+  groups: FilesystemGroup[]
+  paths: GroupedPath[]
+} {
   const parent = new Map<string, string>()
   const rootOf = (node: string): string => {
     const above = parent.get(node) ?? node
@@ -48,5 +51,8 @@ export function groupFilesystems(seen: readonly SeenView[]): { groups: Filesyste
       paths.set(pathId, { path: { pathId, groupId, maxBytes, usedBytes }, atMs })
     }
   }
-  return { groups: [...groups.values()].map((each) => each.group), paths: [...paths.values()].map((each) => each.path) }
+  return {
+    groups: [...groups.values()].map((each) => each.group),
+    paths: [...paths.values()].map((each) => each.path),
+  }
 }

@@ -1,21 +1,24 @@
+import { basename } from 'node:path'
 import type { Kysely } from 'kysely'
+import { formatBytes } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
 import { describeError } from '../base/errors.ts'
-import { formatBytes } from '../base/bytes.ts'
 import type { Logger } from '../base/log.ts'
+import { diskUsage } from '../native/space.ts'
 import type { SpaceApi } from '../protocol/apis.ts'
 import type { Reservation, SpaceRequest } from '../protocol/types.ts'
-import { FILE_TYPE_BIT, fileTypesOf, type SectorFileType } from '../sectors/file-types.ts'
+import { FILE_TYPE_BIT, type SectorFileType } from '../sectors/file-types.ts'
 import { type SectorId, sectorName } from '../sectors/sector-id.ts'
 import type { WorkerTables } from '../state/tables.ts'
 import { bytesOnDisk } from './disk-use.ts'
 import { asStorageError, storageError } from './errors.ts'
+import { KeyedLock } from './keyed-lock.ts'
 import type { SpaceViews } from './space-views.ts'
 import type { StoragePath } from './storage-path.ts'
 
-/** Space wanted for one sector file on one path. */
+/** Space wanted on one path: for a sector file, or for a directory of private scratch. */
 export interface Want {
-  readonly type: SectorFileType
+  readonly what: SectorFileType | { readonly scratch: string }
   readonly path: StoragePath
   /** Exact peak size, what admission looks at. */
   readonly neededBytes: number
@@ -24,10 +27,11 @@ export interface Want {
 }
 
 interface Grant {
-  readonly request: Omit<SpaceRequest['entries'][number], 'onDiskBytes'>
+  readonly request: SpaceRequest['entries'][number]
   readonly sector: SectorId
   readonly task: string
-  readonly path: StoragePath | null
+  readonly path: StoragePath
+  readonly what: Want['what']
   /** How many running operations rely on it: the last one gives it back. */
   holders: number
 }
@@ -53,6 +57,8 @@ export class Grants {
   readonly #held = new Map<string, Grant>()
   /** Given back by us, not yet by the account. */
   readonly #returning = new Set<string>()
+  /** Reserving and giving back never overtake each other on their way to the account. */
+  readonly #turns = new KeyedLock()
   #others: Reservation[] = []
 
   constructor(options: GrantsOptions) {
@@ -66,23 +72,26 @@ export class Grants {
    */
   async reserve(task: string, sector: SectorId, wants: readonly Want[]): Promise<() => Promise<void>> {
     if (wants.length === 0) return async () => undefined
-    const entries = await Promise.all(wants.map((want) => entryOf(want, sector)))
-    await this.#remember(task, sector, wants, entries)
+    const wanted = await Promise.all(wants.map((want) => entryOf(want, sector)))
+    const entries = wanted.map(({ entry }) => entry)
+    await this.#remember(task, sector, wanted)
     const ids = entries.map((entry) => entry.id)
     const filesystems = await this.#options.views.viewsOf(this.#options.paths())
     const { owner, space } = this.#options
-    const answer = await space.SpaceReserve({ owner, task, sector, entries, filesystems }).catch(async (cause: unknown) => {
-      // Whether it was granted is not known; giving it back is right either way.
-      await this.#giveBack(ids)
-      throw asStorageError(cause, 'the account of space did not answer', { sector })
-    })
+    const answer = await this.#turns
+      .run('account', () => space.SpaceReserve({ owner, task, sector, entries, filesystems }))
+      .catch(async (cause: unknown) => {
+        // Whether it was granted is not known; giving it back is right either way.
+        await this.#giveBack(ids)
+        throw asStorageError(cause, 'the account of space did not answer', { sector })
+      })
     if (answer.outcome === 'granted') return once(() => this.#giveBack(ids))
     await this.#giveBack(ids)
     throw storageError({
       code: 'NO_SPACE',
       level: 'temporary',
       message:
-        `no space for ${wants.map((want) => want.type).join(', ')} of ${sectorName(sector)}: ` +
+        `no space for ${wants.map((want) => wordOf(want.what)).join(', ')} of ${sectorName(sector)}: ` +
         `${formatBytes(answer.wantedBytes)} wanted, ${formatBytes(answer.availableBytes)} left after reservations`,
       sector,
       storagePath: answer.pathId,
@@ -91,7 +100,7 @@ export class Grants {
 
   /** Reservations on a path, as listings count them: this node's with what landed by now, others' as last heard. */
   async reservedOn(path: StoragePath): Promise<{ reportedBytes: number; onDiskBytes: number }[]> {
-    const own = [...this.#held.values()].filter((grant) => grant.path?.id === path.id)
+    const own = [...this.#held.values()].filter((grant) => grant.path.id === path.id)
     const counted = await Promise.all(
       own.map(async (grant) => ({
         reportedBytes: grant.request.reportedBytes,
@@ -106,7 +115,10 @@ export class Grants {
     const { space, views, paths, owner } = this.#options
     if (this.#returning.size > 0) await this.#flush()
     const landed = await Promise.all(
-      [...this.#held.values()].map(async (grant) => ({ id: grant.request.id, onDiskBytes: await landedBytes(grant) })),
+      [...this.#held.values()].map(async (grant) => ({
+        id: grant.request.id,
+        onDiskBytes: await landedBytes(grant),
+      })),
     )
     await space.SpaceLanded(landed, await views.viewsOf(paths()))
     this.#others = (await space.SpaceReservations()).filter((each) => each.owner !== owner)
@@ -116,7 +128,7 @@ export class Grants {
   async settle(): Promise<void> {
     const { db, space, owner } = this.#options
     const rows = await db.selectFrom('grants').select('id').execute()
-    for (const { id } of rows) this.#returning.add(id)
+    for (const { id } of rows) if (!this.#held.has(id)) this.#returning.add(id)
     const known = await space.SpaceReservations()
     for (const each of known) {
       if (each.owner === owner && !this.#held.has(each.id)) this.#returning.add(each.id)
@@ -133,26 +145,25 @@ export class Grants {
       const { task, sector } = grant
       const answer = await space.SpaceReserve({ owner, task, sector, entries, filesystems })
       if (answer.outcome === 'refused') {
-        this.#options.log.warn('space of running work is not in the account', { sector: sectorName(sector), task })
+        this.#options.log.warn('space of running work is not in the account', {
+          sector: sectorName(sector),
+          task,
+        })
       }
     }
   }
 
-  async #remember(
-    task: string,
-    sector: SectorId,
-    wants: readonly Want[],
-    entries: readonly SpaceRequest['entries'][number][],
-  ): Promise<void> {
+  async #remember(task: string, sector: SectorId, entries: readonly WantedEntry[]): Promise<void> {
     const created_at = this.#options.clock.now()
-    for (const [at, { onDiskBytes: _, ...request }] of entries.entries()) {
+    for (const { want, entry: request } of entries) {
       const known = this.#held.get(request.id)
       this.#returning.delete(request.id)
       this.#held.set(request.id, {
         request,
         sector,
         task,
-        path: wants[at]?.path ?? null,
+        path: want.path,
+        what: want.what,
         holders: (known?.holders ?? 0) + 1,
       })
       const row = {
@@ -189,32 +200,49 @@ export class Grants {
   }
 
   async #flush(): Promise<void> {
-    const ids = [...this.#returning]
-    if (ids.length === 0) return
-    await this.#options.space.SpaceRelease(ids)
-    const settled = ids.filter((id) => this.#returning.has(id))
-    await this.#options.db.deleteFrom('grants').where('id', 'in', settled).execute()
-    for (const id of settled) this.#returning.delete(id)
+    await this.#turns.run('account', async () => {
+      const ids = [...this.#returning]
+      if (ids.length === 0) return
+      await this.#options.space.SpaceRelease(ids)
+      // Reserved again meanwhile: that grant stays written down, and is asked for after this release.
+      const settled = ids.filter((id) => this.#returning.has(id))
+      await this.#options.db.deleteFrom('grants').where('id', 'in', settled).execute()
+      for (const id of settled) this.#returning.delete(id)
+    })
   }
 }
 
-async function entryOf(want: Want, sector: SectorId): Promise<SpaceRequest['entries'][number]> {
-  return {
-    // A reservation belongs to (path, type, sector): asked for again it replaces itself.
-    id: `${want.path.id}/${want.type}/${sectorName(sector)}`,
-    fileType: FILE_TYPE_BIT[want.type],
-    pathId: want.path.id,
-    neededBytes: want.neededBytes,
-    reportedBytes: want.reportedBytes,
-    onDiskBytes: await bytesOnDisk(want.path, want.type, sector),
+interface WantedEntry {
+  readonly want: Want
+  readonly entry: SpaceRequest['entries'][number]
+}
+
+async function entryOf(want: Want, sector: SectorId): Promise<WantedEntry> {
+  const { what, path, neededBytes, reportedBytes } = want
+  // A reservation belongs to (path, type, sector): asked for again it replaces itself. Scratch is one task's.
+  const id = typeof what === 'string' ? `${what}/${sectorName(sector)}` : `scratch/${basename(what.scratch)}`
+  const entry = {
+    id: `${path.id}/${id}`,
+    fileType: typeof what === 'string' ? FILE_TYPE_BIT[what] : 0,
+    pathId: path.id,
+    neededBytes,
+    reportedBytes,
+    onDiskBytes: await bytesOf(path, what, sector),
   }
+  return { want, entry }
+}
+
+async function bytesOf(path: StoragePath, what: Want['what'], sector: SectorId): Promise<number> {
+  return typeof what === 'string' ? bytesOnDisk(path, what, sector) : ((await diskUsage(what.scratch)) ?? 0)
+}
+
+function wordOf(what: Want['what']): string {
+  return typeof what === 'string' ? what : 'scratch'
 }
 
 async function landedBytes(grant: Grant): Promise<number> {
-  const [type] = fileTypesOf(grant.request.fileType)
-  if (grant.path === null || type === undefined) return 0
   // A path that does not answer has landed nothing that could be counted on.
-  return bytesOnDisk(grant.path, type, grant.sector).catch(() => 0)
+  return bytesOf(grant.path, grant.what, grant.sector).catch(() => 0)
 }
 
 function once(work: () => Promise<void>): () => Promise<void> {

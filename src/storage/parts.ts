@@ -7,6 +7,7 @@ import type { Declarations } from './declarations.ts'
 import type { Grants } from './grants.ts'
 import type { KeyedLock } from './keyed-lock.ts'
 import type { LocalPaths } from './local-paths.ts'
+import type { Operations } from './operations.ts'
 import type { SpaceViews } from './space-views.ts'
 import type { Tiers } from './tiers.ts'
 import type { Transfers } from './transfers.ts'
@@ -24,6 +25,8 @@ export interface StorageSettings {
   readonly verifyCopies: boolean
   /** Bytes of each filesystem never handed out, when this node accounts alone. */
   readonly floorBytes: number
+  /** Before a download is tried again; doubled and jittered for the next one. 1 s by default. */
+  readonly fetchRetryMs?: number
 }
 
 export const STORAGE_DEFAULTS: StorageSettings = {
@@ -46,14 +49,21 @@ export interface StorageParts {
   readonly transfers: Transfers
   readonly records: CacheRecords
   readonly mover: Mover
-  /** One journey per sector at a time. */
-  readonly sectorLocks: KeyedLock
+  readonly operations: Operations
+  /**
+   * By `s-t01000-7`: one acquisition or move to the store per sector at a time. By `sealed/s-t01000-7`, taken
+   * after that: one transfer or removal per sector file. What another node asks for takes only the latter, so
+   * that two nodes that fetch from each other never wait for one another.
+   */
+  readonly locks: KeyedLock
   /** Base URL of this node's own files, `http://host:port/remote`. */
   readonly url: string
   readonly fetchToken: () => Promise<string>
   readonly settings: StorageSettings
   readonly clock: Clock
   readonly log: Logger
-  /** Fires when the node stops: what waits gives up. */
+  /** Fires when the node begins to stop: what waits for others gives up. */
   readonly closing: AbortSignal
+  /** Fires at the deadline of the stop: running transfers are cut. */
+  readonly cancelling: AbortSignal
 }

@@ -78,7 +78,11 @@ export class DurableReservations implements ReservationStore {
     if (landed.length === 0) return
     await this.#db.transaction().execute(async (write) => {
       for (const { id, onDiskBytes } of landed) {
-        await write.updateTable('reservations').set({ on_disk_bytes: onDiskBytes }).where('id', '=', id).execute()
+        await write
+          .updateTable('reservations')
+          .set({ on_disk_bytes: onDiskBytes })
+          .where('id', '=', id)
+          .execute()
       }
     })
   }

@@ -44,12 +44,22 @@ export class SpaceAccount implements SpaceApi {
       const verdict = this.#admit(held, request)
       if (verdict.granted) {
         await this.#options.store.put(
-          request.entries.map((entry) => ({ ...entry, owner: request.owner, task: request.task, sector: request.sector })),
+          request.entries.map((entry) => ({
+            ...entry,
+            owner: request.owner,
+            task: request.task,
+            sector: request.sector,
+          })),
         )
         return { outcome: 'granted' }
       }
       const { path, wantedBytes, availableBytes } = verdict
-      this.#options.log.info('space refused', { task: request.task, storagePath: path, wantedBytes, availableBytes })
+      this.#options.log.info('space refused', {
+        task: request.task,
+        storagePath: path,
+        wantedBytes,
+        availableBytes,
+      })
       return { outcome: 'refused', pathId: path, wantedBytes, availableBytes }
     })
   }

@@ -22,6 +22,13 @@ export class StorageJson {
     return ((await this.#read()).StoragePaths ?? []).map((each) => each.Path)
   }
 
+  /** Makes an empty list where there is none: something to edit, and to watch. */
+  async ensure(): Promise<void> {
+    const content = await this.#read()
+    if (content.StoragePaths === undefined || content.StoragePaths === null)
+      await this.#write({ ...content, StoragePaths: [] })
+  }
+
   /** Appends a directory; one that is there already stays once. */
   async add(path: string): Promise<void> {
     const content = await this.#read()
@@ -42,7 +49,7 @@ export class StorageJson {
     try {
       return storageJson.parse(JSON.parse(await readFile(this.file, 'utf8')))
     } catch (cause) {
-      if (errorCode(cause) === 'ENOENT') return { StoragePaths: [] }
+      if (errorCode(cause) === 'ENOENT') return {}
       throw storageError({
         code: 'BAD_METAFILE',
         level: 'permanent',

@@ -1,7 +1,7 @@
-import type { PathTier, Tier } from '../protocol/types.ts'
 import { describeError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { probeTier } from '../native/mover.ts'
+import type { PathTier, Tier } from '../protocol/types.ts'
 import type { StoragePath } from './storage-path.ts'
 
 /**

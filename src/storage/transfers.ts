@@ -43,11 +43,23 @@ export class Transfers {
     this.#running.set(start.id, entry)
     try {
       const result = await run()
-      this.#end(entry, { state: 'done', method: result.method, bytes: result.bytes, totalBytes: result.bytes, error: null })
+      this.#end(entry, {
+        state: 'done',
+        method: result.method,
+        bytes: result.bytes,
+        totalBytes: result.bytes,
+        error: null,
+      })
       return result
     } catch (cause) {
       const { bytes } = progress()
-      this.#end(entry, { state: 'failed', method: start.method, bytes, totalBytes: start.totalBytes, error: describeError(cause) })
+      this.#end(entry, {
+        state: 'failed',
+        method: start.method,
+        bytes,
+        totalBytes: start.totalBytes,
+        error: describeError(cause),
+      })
       throw cause
     }
   }
@@ -56,12 +68,21 @@ export class Transfers {
     const running = [...this.#running.values()].map((entry) => {
       const { bytes, total } = entry.progress()
       const totalBytes = total ?? entry.start.totalBytes
-      return this.#row(entry, { state: 'running', method: entry.start.method, bytes, totalBytes, error: null })
+      return this.#row(entry, {
+        state: 'running',
+        method: entry.start.method,
+        bytes,
+        totalBytes,
+        error: null,
+      })
     })
     return [...running, ...this.#ended]
   }
 
-  #end(entry: RunningTransfer, outcome: Pick<Transfer, 'state' | 'method' | 'bytes' | 'totalBytes' | 'error'>): void {
+  #end(
+    entry: RunningTransfer,
+    outcome: Pick<Transfer, 'state' | 'method' | 'bytes' | 'totalBytes' | 'error'>,
+  ): void {
     this.#running.delete(entry.start.id)
     this.#ended.unshift(this.#row(entry, outcome))
     this.#ended.length = Math.min(this.#ended.length, REMEMBERED)

@@ -1,0 +1,82 @@
+import { describeError } from '../base/errors.ts'
+import { FILE_TYPE_BIT, type SectorFileType } from '../sectors/file-types.ts'
+import { type SectorId, type SectorRef, sectorName } from '../sectors/sector-id.ts'
+import { asStorageError } from './errors.ts'
+import type { StorageParts } from './parts.ts'
+import type { StoragePath } from './storage-path.ts'
+
+/** One URL of one path that holds a sector file. */
+export interface Source {
+  readonly pathId: string
+  readonly url: string
+  readonly canStore: boolean
+}
+
+/** A directory of a 64 GiB sector has 1 TiB of layers to unlink. */
+const REMOVE_TIMEOUT_MS = 600_000
+
+/**
+ * Where a file can be fetched from: nodes of this machine first, for there no network is crossed; then, as the
+ * field does, the lightest path first, which leaves the store to its readers. A path that is attached here is
+ * never among them: its file, were it there, would have been found on the disk.
+ */
+export async function findSources(
+  parts: StorageParts,
+  sector: SectorRef,
+  type: SectorFileType,
+): Promise<Source[]> {
+  const holders = await parts.index
+    .StorageFindSector(sector.ID, FILE_TYPE_BIT[type], 0, false)
+    .catch((cause: unknown) => {
+      throw asStorageError(cause, 'the index did not say who holds a file', { sector: sector.ID })
+    })
+  const own = hostOf(parts.url)
+  return holders
+    .filter((holder) => parts.paths.find(holder.ID) === null)
+    .flatMap((holder) => holder.URLs.map((url) => ({ holder, url })))
+    .sort((a, b) => distance(own, a.url) - distance(own, b.url) || a.holder.Weight - b.holder.Weight)
+    .map(({ holder, url }) => ({ pathId: holder.ID, url, canStore: holder.CanStore }))
+}
+
+/**
+ * Ends a move from another node: its copy goes, ours stays by its ID, should the node see that path too. A
+ * failure leaves two copies, and says so. A store is never emptied for the sake of a seal path.
+ */
+export async function removeAtSource(
+  parts: StorageParts,
+  source: Source,
+  target: StoragePath,
+  sector: SectorId,
+): Promise<void> {
+  const fields = { sector: sectorName(sector), url: source.url, storagePath: target.id }
+  if (source.canStore && !target.meta.CanStore) {
+    parts.log.info('a stored file was fetched; it stays in its store as well', fields)
+    return
+  }
+  try {
+    const answer = await fetch(`${source.url}?keep=${encodeURIComponent(target.id)}`, {
+      method: 'DELETE',
+      headers: { authorization: `Bearer ${await parts.fetchToken()}` },
+      signal: AbortSignal.any([AbortSignal.timeout(REMOVE_TIMEOUT_MS), parts.cancelling]),
+    })
+    await answer.arrayBuffer()
+    if (answer.status === 200) return
+    parts.log.warn('the source of a moved file was not removed: two copies remain', {
+      ...fields,
+      status: answer.status,
+    })
+  } catch (error) {
+    parts.log.warn('the source of a moved file was not removed: two copies remain', {
+      ...fields,
+      error: describeError(error),
+    })
+  }
+}
+
+function distance(own: string, url: string): number {
+  return hostOf(url) === own ? 0 : 1
+}
+
+function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).hostname : ''
+}

@@ -1,0 +1,80 @@
+import { randomUUID } from 'node:crypto'
+import { link, mkdir, open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { errorCode } from '../base/errors.ts'
+import { syncDirectory } from '../base/write-durably.ts'
+import { storageError } from './errors.ts'
+import { METAFILE, readStorageMeta, type StorageMeta } from './sector-store.ts'
+
+export interface InitOptions {
+  /** Ranks the path among others; the field's default is 10. */
+  readonly weight: number
+  readonly canSeal: boolean
+  readonly canStore: boolean
+  /** Quota in bytes, 0 for none. */
+  readonly maxStorageBytes: number
+  readonly groups: readonly string[]
+  readonly allowTo: readonly string[]
+}
+
+/**
+ * Makes a directory a storage path, as lotus' `storage attach --init` does: same keys, 2 spaces, 0644.
+ * @throws StorageError ALREADY_INITIALISED when it is one, BAD_METAFILE when it would be for nothing
+ */
+export async function initStoragePath(directory: string, options: InitOptions): Promise<StorageMeta> {
+  if (!options.canSeal && !options.canStore) {
+    throw storageError({
+      code: 'BAD_METAFILE',
+      level: 'permanent',
+      message: 'a storage path must be for sealing, for storing or both: give --seal, --store or both',
+      storagePath: directory,
+    })
+  }
+  const meta = {
+    ID: randomUUID(),
+    Weight: options.weight,
+    CanSeal: options.canSeal,
+    CanStore: options.canStore,
+    MaxStorage: options.maxStorageBytes,
+    Groups: orNull(options.groups),
+    AllowTo: orNull(options.allowTo),
+    AllowTypes: null,
+    DenyTypes: null,
+    AllowMiners: null,
+    DenyMiners: null,
+  }
+  await mkdir(directory, { recursive: true, mode: 0o755 })
+  await createMetafile(directory, JSON.stringify(meta, null, 2))
+  return readStorageMeta(directory)
+}
+
+/** link(2) never replaces: two operators who init one directory do not end with two ids. */
+async function createMetafile(directory: string, text: string): Promise<void> {
+  const temporary = join(directory, `.${METAFILE}.${randomUUID()}.tmp`)
+  try {
+    const file = await open(temporary, 'wx', 0o644)
+    try {
+      await file.chmod(0o644)
+      await file.writeFile(text)
+      await file.sync()
+    } finally {
+      await file.close()
+    }
+    await link(temporary, join(directory, METAFILE))
+  } catch (cause) {
+    if (errorCode(cause) !== 'EEXIST') throw cause
+    throw storageError({
+      code: 'ALREADY_INITIALISED',
+      level: 'permanent',
+      message: `${directory} is a storage path already: attach it without --init`,
+      storagePath: directory,
+    })
+  } finally {
+    await rm(temporary, { force: true })
+  }
+  await syncDirectory(directory)
+}
+
+function orNull(words: readonly string[]): readonly string[] | null {
+  return words.length === 0 ? null : words
+}

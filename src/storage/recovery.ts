@@ -1,0 +1,77 @@
+import { describeError } from '../base/errors.ts'
+import type { Recovered } from '../native/mover.ts'
+import type { StorageParts } from './parts.ts'
+import { leaveSource, parseMoveTag } from './transfer-file.ts'
+
+/**
+ * Ends the moves that a stop interrupted.
+ *
+ *     recovered ──target declared, source removed and dropped──► done
+ *         └─ its path is not attached, or the index is away: it waits, and is tried again
+ */
+export class Recovery {
+  readonly #parts: StorageParts
+  #waiting: readonly Recovered[]
+
+  /** @param moves as the mover found them in its journal and on the disks */
+  constructor(parts: StorageParts, moves: readonly Recovered[]) {
+    this.#parts = parts
+    this.#waiting = moves.filter((move) => move.state !== 'alarm')
+    for (const move of moves) if (move.state === 'alarm') this.#alarm(move)
+  }
+
+  /** Takes up what waits. Each move fails for itself. */
+  async run(): Promise<void> {
+    const moves = this.#waiting
+    const left: Recovered[] = []
+    for (const move of moves) {
+      const isDone = await this.#end(move).catch((error: unknown) => {
+        this.#parts.log.warn('an interrupted move cannot be ended yet; it is tried again', {
+          ...fieldsOf(move),
+          error: describeError(error),
+        })
+        return false
+      })
+      if (!isDone) left.push(move)
+    }
+    this.#waiting = left
+  }
+
+  /** @returns false when it must wait */
+  async #end(move: Recovered): Promise<boolean> {
+    const { mover, paths, declarations, locks, log } = this.#parts
+    if (move.state === 'discarded') {
+      log.info('an interrupted move was undone: its source is whole', fieldsOf(move))
+      await mover.done(move.op)
+      return true
+    }
+    const tag = parseMoveTag(move.tag)
+    const to = tag === null ? null : paths.find(tag.toId)
+    if (tag === null || to === null) {
+      log.warn('an interrupted move waits: its target is not attached to this node', fieldsOf(move))
+      return false
+    }
+    const { sector, type } = tag
+    return locks.run(move.target.name, async () => {
+      if (!(await declarations.declare(to, type, sector, to.meta.CanStore))) return false
+      const from = paths.find(tag.fromId)
+      await leaveSource(this.#parts, { sector, type, from, to, keepSource: move.keepSource }, async () => {
+        if (move.state === 'target-durable') await mover.removeSource(move.op)
+      })
+      await mover.done(move.op)
+      log.info('an interrupted move was ended', fieldsOf(move))
+      return true
+    })
+  }
+
+  #alarm(move: Recovered): void {
+    this.#parts.log.error(
+      'an interrupted move is not certain, so nothing was touched: look at both places, then move the sector again',
+      { ...fieldsOf(move), reason: move.reason },
+    )
+  }
+}
+
+function fieldsOf({ op, source, target, state }: Recovered) {
+  return { op, from: `${source.root}/${source.name}`, to: `${target.root}/${target.name}`, state }
+}

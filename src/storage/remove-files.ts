@@ -1,0 +1,158 @@
+import { mkdir, rename } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { describeError } from '../base/errors.ts'
+import { syncDirectory } from '../base/write-durably.ts'
+import { FILE_TYPE_BIT, isDirectoryType, type SectorFileType } from '../sectors/file-types.ts'
+import { type SectorId, sectorName } from '../sectors/sector-id.ts'
+import { asStorageError, storageError } from './errors.ts'
+import type { StorageParts } from './parts.ts'
+import { OWN_DIRECTORY } from './path-identity.ts'
+import { relativeName, type StoragePath } from './storage-path.ts'
+
+/** What a stranger had removed from a store path waits here below the path until an operator lets it go. */
+export const QUARANTINE = join(OWN_DIRECTORY, 'quarantine')
+
+export interface RemoveOptions {
+  /**
+   * For requests of other nodes: the last copy in a store path is put aside instead, and what a task of this node
+   * is writing is not touched.
+   */
+  readonly quarantineLastStoreCopy: boolean
+}
+
+/**
+ * Removes one type of a sector from every own path but those in `keep`.
+ * @throws StorageError NOT_HELD when no path of this node has it, PATH_PARKED, BUSY
+ */
+export async function removeFiles(
+  parts: StorageParts,
+  sector: SectorId,
+  type: SectorFileType,
+  keep: readonly string[],
+  { quarantineLastStoreCopy }: RemoveOptions,
+): Promise<void> {
+  await parts.locks.run(relativeName(type, sector), async () => {
+    const holders = await parts.paths.holdersOf(type, sector)
+    await dropStale(parts, sector, type, holders)
+    if (holders.length === 0) {
+      throw storageError({
+        code: 'NOT_HELD',
+        level: 'permanent',
+        message: `${type} of ${sectorName(sector)} lies on no path of this node`,
+        sector,
+      })
+    }
+    for (const path of holders.filter(({ id }) => !keep.includes(id))) {
+      if (quarantineLastStoreCopy) await removeForStranger(parts, path, type, sector)
+      else await removeFrom(parts, path, type, sector)
+    }
+  })
+}
+
+/** Removes a sector file of one path: served no more, gone from the disk, then dropped from the index. */
+export async function removeFrom(
+  parts: StorageParts,
+  path: StoragePath,
+  type: SectorFileType,
+  sector: SectorId,
+): Promise<void> {
+  const name = relativeName(type, sector)
+  await path.assertIdentity()
+  parts.declarations.hide(path, type, sector)
+  const { allocatedBytes } = await parts.mover.remove(path.directory, name).catch((cause: unknown) => {
+    // Not served again: of a cache directory, part may be gone. The next rescan tells the index what is left.
+    throw asStorageError(cause, `${name} could not be removed from ${path.directory}`, {
+      sector,
+      storagePath: path.id,
+    })
+  })
+  if (isDirectoryType(type)) await parts.records.remove(sector, path.id)
+  await parts.declarations.drop(path, type, sector)
+  parts.log.info('sector file removed', {
+    sector: sectorName(sector),
+    type,
+    storagePath: path.id,
+    bytes: allocatedBytes,
+  })
+}
+
+async function removeForStranger(
+  parts: StorageParts,
+  path: StoragePath,
+  type: SectorFileType,
+  sector: SectorId,
+): Promise<void> {
+  if (path.inTheMaking.has(relativeName(type, sector))) {
+    throw storageError({
+      code: 'BUSY',
+      level: 'temporary',
+      message: `${type} of ${sectorName(sector)} is being written by a task of this node: it is not removed`,
+      sector,
+      storagePath: path.id,
+    })
+  }
+  if (path.meta.CanStore && (await isLastStoreCopy(parts, path, type, sector)))
+    await putAside(parts, path, type, sector)
+  else await removeFrom(parts, path, type, sector)
+}
+
+/** Whether no other store path is known to hold it. An index that does not answer knows of none. */
+async function isLastStoreCopy(
+  parts: StorageParts,
+  path: StoragePath,
+  type: SectorFileType,
+  sector: SectorId,
+): Promise<boolean> {
+  try {
+    const holders = await parts.index.StorageFindSector(sector, FILE_TYPE_BIT[type], 0, false)
+    return !holders.some((holder) => holder.CanStore && holder.ID !== path.id)
+  } catch (error) {
+    parts.log.warn('the index could not say who else holds a file', { error: describeError(error) })
+    return true
+  }
+}
+
+/** Renames the file out of sight, durably; `storage cleanup` ends its days there. */
+async function putAside(
+  parts: StorageParts,
+  path: StoragePath,
+  type: SectorFileType,
+  sector: SectorId,
+): Promise<void> {
+  const file = path.fileOf(type, sector)
+  const aside = join(path.directory, QUARANTINE, type, `${sectorName(sector)}.${parts.operations.next()}`)
+  await path.assertIdentity()
+  try {
+    await mkdir(dirname(aside), { recursive: true, mode: 0o755 })
+    parts.declarations.hide(path, type, sector)
+    await rename(file, aside)
+    await syncDirectory(dirname(aside))
+    await syncDirectory(dirname(file))
+  } catch (cause) {
+    throw asStorageError(cause, `${file} could not be put aside`, { sector, storagePath: path.id })
+  }
+  if (isDirectoryType(type)) await parts.records.remove(sector, path.id)
+  await parts.declarations.drop(path, type, sector)
+  parts.log.warn('the last copy in a store path was removed by another node: it is kept in quarantine', {
+    sector: sectorName(sector),
+    type,
+    storagePath: path.id,
+    file: aside,
+  })
+}
+
+/** Own paths that the index was told of and that hold nothing any more. */
+async function dropStale(
+  parts: StorageParts,
+  sector: SectorId,
+  type: SectorFileType,
+  holders: readonly StoragePath[],
+): Promise<void> {
+  const name = relativeName(type, sector)
+  for (const path of parts.paths.usable()) {
+    if (holders.includes(path) || !path.announced.has(name)) continue
+    // The directory below an unmounted disk is empty too.
+    await path.assertIdentity()
+    await parts.declarations.drop(path, type, sector)
+  }
+}

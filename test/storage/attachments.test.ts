@@ -1,0 +1,217 @@
+import { cp, mkdir, readdir, readFile, rename, rm, utimes, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import test from 'ava'
+import type { Logger } from '../../src/base/log.ts'
+import { silentLogger } from '../../src/base/log.ts'
+import { ClusterAtHand, Published, sector, until, writeCache, writeSealed } from './cluster-at-hand.ts'
+
+const SEALED = 2
+const CACHE = 4
+
+test('a path that lotus made is attached as it is, and its files are declared and served', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'store')
+  const metafile = await readFile(join(path.directory, 'sectorstore.json'), 'utf8')
+  await writeSealed(path, sector(1))
+  await writeCache(path, sector(1), 'finalized')
+  const publications = new Published()
+  const storage = await cluster.startNode('node', [], { publications })
+
+  await storage.attach(path.directory)
+
+  t.deepEqual(storage.localPaths(), { [path.id]: path.directory })
+  t.deepEqual(
+    await cluster.holders(sector(1), SEALED),
+    [`${path.id}*`],
+    'a store path holds the copy of record',
+  )
+  t.deepEqual(await cluster.holders(sector(1), CACHE), [`${path.id}*`])
+  t.is(publications.files.get(`${path.id} sealed/s-t01000-1`), path.fileOf('sealed', sector(1)))
+  t.is(
+    await readFile(join(path.directory, 'sectorstore.json'), 'utf8'),
+    metafile,
+    'nothing rewrites the metafile',
+  )
+  t.deepEqual((await readdir(path.directory)).sort(), [
+    '.sealyard',
+    'cache',
+    'piece',
+    'sealed',
+    'sectorstore.json',
+    'unsealed',
+    'update',
+    'update-cache',
+  ])
+  const list = JSON.parse(await readFile(join(cluster.directory, 'node', 'storage.json'), 'utf8')) as unknown
+  t.deepEqual(list, { StoragePaths: [{ Path: path.directory }] })
+})
+
+test('one path may lie inside another, each with its own files', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const outer = await cluster.makePath('f01005', 'store')
+  const inner = await cluster.makePath('f01005/store', 'store')
+  await writeSealed(outer, sector(1))
+  await writeSealed(inner, sector(2))
+  const storage = await cluster.startNode('node', [outer, inner])
+  t.deepEqual(storage.localPaths(), { [outer.id]: outer.directory, [inner.id]: inner.directory })
+  t.deepEqual(await cluster.holders(sector(1), SEALED), [`${outer.id}*`])
+  t.deepEqual(await cluster.holders(sector(2), SEALED), [`${inner.id}*`])
+})
+
+test('a copied sectorstore.json is refused, and the path it was copied from goes on', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'store')
+  const copy = join(cluster.directory, 'copy')
+  await cp(path.directory, copy, { recursive: true })
+  const storage = await cluster.startNode('node', [path])
+  await t.throwsAsync(storage.attach(copy), { code: 'DUPLICATE_PATH' })
+  t.deepEqual(storage.localPaths(), { [path.id]: path.directory })
+})
+
+test('a directory without a metafile is refused with what to do', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const storage = await cluster.startNode('node', [])
+  await t.throwsAsync(storage.attach(join(cluster.directory, 'nothing')), {
+    code: 'BAD_METAFILE',
+    message: /--init/,
+  })
+})
+
+test('names that are no sector files are told and skipped', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'store')
+  await writeSealed(path, sector(1))
+  await writeFile(join(path.directory, 'sealed', 'notes.txt'), '')
+  await mkdir(join(path.directory, 'sealed', 's-t01000-9'))
+  const told: string[] = []
+  const log: Logger = {
+    ...silentLogger,
+    warn: (_message, fields) => told.push(...((fields?.names as string[]) ?? [])),
+  }
+  await cluster.startNode('node', [path], { log })
+  t.deepEqual(told.sort(), ['notes.txt', 's-t01000-9'])
+  t.deepEqual(await cluster.holders(sector(1), SEALED), [`${path.id}*`])
+  t.deepEqual(await cluster.holders(sector(9), SEALED), [])
+})
+
+test('a path that cannot be opened does not keep the others from it, and is taken up later', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const good = await cluster.makePath('good', 'seal')
+  const late = await cluster.makePath('late', 'store')
+  await rename(late.directory, `${late.directory}.unmounted`)
+  const storage = await cluster.startNode('node', [late, good])
+  t.deepEqual(Object.keys(storage.localPaths()), [good.id])
+  await rename(`${late.directory}.unmounted`, late.directory)
+  await storage.introduceAgain()
+  t.deepEqual(Object.keys(storage.localPaths()).sort(), [good.id, late.id].sort())
+})
+
+test('a detached path leaves the index and the list, and keeps its files', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'store')
+  await writeSealed(path, sector(1))
+  const publications = new Published()
+  const storage = await cluster.startNode('node', [path], { publications })
+  await storage.detach(path.directory)
+  t.deepEqual(storage.localPaths(), {})
+  t.deepEqual(await cluster.holders(sector(1), SEALED), [])
+  t.is(publications.files.size, 0)
+  t.true((await readdir(join(path.directory, 'sealed'))).includes('s-t01000-1'))
+  const list = JSON.parse(await readFile(join(cluster.directory, 'node', 'storage.json'), 'utf8')) as unknown
+  t.deepEqual(list, { StoragePaths: [] })
+  await t.throwsAsync(storage.detach(path.directory), { code: 'UNKNOWN_PATH' })
+})
+
+test('a shared path that two nodes attach is one path with two URLs, until one detaches', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('share', 'store')
+  await writeSealed(path, sector(1))
+  const one = await cluster.startNode('one', [path])
+  await cluster.startNode('two', [path])
+  t.deepEqual((await cluster.index.StorageInfo(path.id)).URLs, [
+    'http://one:3456/remote',
+    'http://two:3456/remote',
+  ])
+  await one.detachAll()
+  t.deepEqual((await cluster.index.StorageInfo(path.id)).URLs, ['http://two:3456/remote'])
+  t.deepEqual(await cluster.holders(sector(1), SEALED), [`${path.id}*`])
+})
+
+test('an edited storage.json is followed', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const first = await cluster.makePath('first', 'seal')
+  const second = await cluster.makePath('second', 'store')
+  const storage = await cluster.startNode('node', [first])
+  const file = join(cluster.directory, 'node', 'storage.json')
+  await writeFile(file, JSON.stringify({ StoragePaths: [{ Path: second.directory }] }))
+  const isFollowed = async () => Object.keys(storage.localPaths()).join() === second.id
+  t.true(await until(cluster.clock, isFollowed))
+})
+
+test('a sector file that comes is declared, one that goes is dropped', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'store')
+  await cluster.startNode('node', [path])
+  await writeSealed(path, sector(1))
+  await writeCache(path, sector(1), 'finalized')
+  const areDeclared = async () =>
+    (await cluster.holders(sector(1), SEALED)).length === 1 &&
+    (await cluster.holders(sector(1), CACHE)).length === 1
+  t.true(await until(cluster.clock, areDeclared))
+  await rm(path.fileOf('sealed', sector(1)))
+  t.true(await until(cluster.clock, async () => (await cluster.holders(sector(1), SEALED)).length === 0))
+  t.deepEqual(await cluster.holders(sector(1), CACHE), [`${path.id}*`])
+})
+
+test('an unmounted path is parked, and nothing of it is dropped', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'store')
+  await writeSealed(path, sector(1))
+  const storage = await cluster.startNode('node', [path])
+  await rename(path.directory, `${path.directory}.unmounted`)
+  await mkdir(join(path.directory, 'sealed'), { recursive: true })
+  await storage.redeclare(null, true).catch(() => undefined)
+  await cluster.clock.advance(15_000)
+  t.deepEqual(await cluster.holders(sector(1), SEALED), [`${path.id}*`])
+  const request = { task: 'PC1', sector: sector(2), existing: 0, allocate: SEALED, kind: 'storage' } as const
+  await t.throwsAsync(storage.acquire(request))
+  t.deepEqual(await readdir(join(path.directory, 'sealed')), [], 'nothing is written below the mount point')
+})
+
+test('redeclare drops what the disk lacks only when told to', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'store')
+  const storage = await cluster.startNode('node', [path])
+  await cluster.index.StorageDeclareSector(path.id, sector(5).ID, SEALED, true)
+  await storage.redeclare(path.id, false)
+  t.deepEqual(await cluster.holders(sector(5), SEALED), [`${path.id}*`])
+  await storage.redeclare(path.id, true)
+  t.deepEqual(await cluster.holders(sector(5), SEALED), [])
+})
+
+test('a node that restarts removes its own unfinished files and keeps those of strangers', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'store')
+  const first = await cluster.startNode('node', [path])
+  const acquired = await first.acquire({
+    task: 'AP',
+    sector: sector(1),
+    existing: 0,
+    allocate: 1,
+    kind: 'storage',
+  })
+  const own = acquired.scratch.split('/').at(-1) ?? ''
+  await first.close(0)
+  const fetching = join(path.directory, 'sealed', 'fetching')
+  await mkdir(fetching, { recursive: true })
+  await writeFile(join(fetching, `s-t01000-1.${own}`), 'ours')
+  await writeFile(join(fetching, 's-t01000-2'), 'of a lotus node')
+  await writeFile(join(fetching, 's-t01000-3.removed-18af-0'), 'a removal that a power cut ended')
+  await writeFile(join(fetching, 's-t01000-4.removed-18af-1'), 'a removal that is under way')
+  const longAgo = new Date(cluster.clock.now() - 3_600_000)
+  await utimes(join(fetching, 's-t01000-3.removed-18af-0'), longAgo, longAgo)
+  await cluster.startNode('node', [path])
+  t.deepEqual((await readdir(fetching)).sort(), ['s-t01000-2', 's-t01000-4.removed-18af-1'])
+  t.deepEqual(await readdir(join(path.directory, '.sealyard', 'scratch')), [])
+  t.deepEqual(await cluster.account.SpaceReservations(), [])
+})
