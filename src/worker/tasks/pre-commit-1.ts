@@ -3,11 +3,11 @@ import { hexOfBase64 } from '../../sectors/commitments.ts'
 import { fileTypeBits } from '../../sectors/file-types.ts'
 import { sealProof } from '../../sectors/proof-types.ts'
 import { type SectorRef, sectorName } from '../../sectors/sector-id.ts'
+import { keepOnly, listCache, wholeLayers } from '../../storage/cache-directory.ts'
+import { makeDurable } from '../../storage/made-durable.ts'
 import type { AcquiredFiles, LocalFile } from '../../storage/node-storage.ts'
-import { keepOnly, listCache, wholeLayers } from '../cache-directory.ts'
 import { originOf, recordedPieces } from '../cache-origin.ts'
 import { type CacheOrigin, planPreCommit1 } from '../cache-plan.ts'
-import { makeDurable } from '../made-durable.ts'
 import { contextOf, type TaskTools, withFiles } from '../task-tools.ts'
 
 export interface PreCommit1Call {

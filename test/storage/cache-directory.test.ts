@@ -2,8 +2,11 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { keepOnly, listCache, wholeLayers } from '../../src/worker/cache-directory.ts'
-import { PROOF } from './sector-at-hand.ts'
+import { sealProof } from '../../src/sectors/proof-types.ts'
+import { keepOnly, listCache, wholeLayers } from '../../src/storage/cache-directory.ts'
+
+/** 2 KiB. */
+const PROOF = sealProof(5)
 
 const layer = (number: number, size = PROOF.sectorSize) => ({
   name: `sc-02-data-layer-${number}.dat`,

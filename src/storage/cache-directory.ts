@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { errorCode } from '../base/errors.ts'
 import { syncDirectory } from '../base/write-durably.ts'
 import type { SealProof } from '../sectors/proof-types.ts'
-import type { NamedSize } from '../storage/cache-completeness.ts'
+import type { NamedSize } from './cache-completeness.ts'
 
 /** What lies in a cache directory; nothing when there is none. */
 export async function listCache(directory: string): Promise<NamedSize[]> {
