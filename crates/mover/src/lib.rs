@@ -1,1 +1,40 @@
-//! mover: filled in by its own commit.
+//! Moves or copies one sector file of this machine, a file or a flat directory as a unit, so that at
+//! any instant, also after a power cut, one complete copy has a final name.
+//!
+//! The cheapest true way is found by trying: in place (both names are one directory) → rename →
+//! clone (FICLONE) → copy of the data extents. See [`Mover`] for the states a move goes through.
+//!
+//! The crate decides *how*: which path a sector belongs on, when it is declared and when its source
+//! may go is the caller's.
+
+mod attributes;
+mod content;
+mod control;
+mod copy;
+mod failure;
+mod filesystem;
+mod frames;
+mod journal;
+mod leftovers;
+mod manifest;
+mod mover;
+mod naming;
+mod place;
+mod record;
+mod recovery;
+mod removal;
+mod tier;
+mod trace;
+mod transfer;
+mod tree;
+
+pub use control::{Control, Step};
+pub use failure::{Code, Failure, Result};
+pub use filesystem::{FilesystemState, filesystem_of};
+pub use leftovers::Leftover;
+pub use mover::{Durable, Method, Mover, TransferRequest};
+pub use place::Place;
+pub use recovery::{Recovered, RecoveredState};
+pub use removal::Removed;
+pub use tier::probe_tier;
+pub use tree::disk_usage;

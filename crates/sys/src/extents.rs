@@ -138,6 +138,13 @@ pub fn cached_pages(fd: impl AsFd, offset: u64, bytes: u64) -> Result<u64> {
     }
 }
 
+/// Bytes of a range that are in the page cache (all, for 0 bytes). ENOSYS before Linux 6.5.
+pub fn cached_bytes(fd: impl AsFd, offset: u64, bytes: u64) -> Result<u64> {
+    // SAFETY: asks for a constant of the system.
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+    Ok(cached_pages(fd, offset, bytes)? * page as u64)
+}
+
 pub(crate) fn last_errno() -> Errno {
     Errno::from_raw_os_error(
         std::io::Error::last_os_error()

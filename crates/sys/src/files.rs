@@ -245,6 +245,11 @@ pub fn lock(fd: impl AsFd) -> Result<()> {
     fs::flock(fd, fs::FlockOperation::NonBlockingLockExclusive)
 }
 
+/// Gives the advisory lock back, also where a child that was just forked still shares the description.
+pub fn unlock(fd: impl AsFd) -> Result<()> {
+    fs::flock(fd, fs::FlockOperation::Unlock)
+}
+
 /// Closes and reports: NFS tells of a failed write here.
 pub fn close(fd: OwnedFd) -> Result<()> {
     // SAFETY: the descriptor is ours alone (into_raw_fd gave it up) and is not used after this call.

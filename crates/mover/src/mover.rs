@@ -1,0 +1,281 @@
+//! The mover: one journal, and the moves that are under way with it.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::control::{Control, Step};
+use crate::failure::{Code, Failure, Result};
+use crate::journal::{Journal, OpenMove};
+use crate::place::{Place, check_op, split_name};
+use crate::record::Record;
+use crate::transfer::{Arrived, Job};
+
+/// How content comes to a target, cheapest first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Source and target are one name.
+    InPlace,
+    /// The name moved, the blocks did not.
+    Rename,
+    /// Both share their blocks (FICLONE).
+    Clone,
+    /// The data extents were copied.
+    Copy,
+}
+
+impl Method {
+    /// The word operators and TypeScript know.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::InPlace => "in-place",
+            Method::Rename => "rename",
+            Method::Clone => "clone",
+            Method::Copy => "copy",
+        }
+    }
+}
+
+/// What is to be moved, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TransferRequest {
+    /// Unique for ever; letters, digits, `-` and `_`, at most 64.
+    pub op: String,
+    /// What is moved.
+    pub source: Place,
+    /// Where it goes; its storage path must exist.
+    pub target: Place,
+    /// True copies: the source is never removed.
+    pub keep_source: bool,
+    /// Compare what the target's disk gives back with what was read. A clone or rename needs none.
+    pub verify: bool,
+    /// Comes back with a recovered move.
+    pub tag: String,
+    /// Only this method, `NotHere` where it does not work.
+    pub only: Option<Method>,
+}
+
+impl TransferRequest {
+    /// Refuses what could not be a request: nothing on the disk is looked at.
+    /// # Errors
+    /// `Invalid`.
+    pub fn check(&self) -> Result<()> {
+        check_op(&self.op)?;
+        split_name(&self.source.name)?;
+        split_name(&self.target.name)?;
+        if self.keep_source && self.only == Some(Method::Rename) {
+            return Err(Failure::new(
+                Code::Invalid,
+                &self.op,
+                "a rename cannot keep its source",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// A target that is complete, verified and durable under its final name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Durable {
+    /// How it came there.
+    pub method: Method,
+    /// Length of all files.
+    pub bytes: u64,
+    /// What they take on the target's disk.
+    pub allocated_bytes: u64,
+    /// Bytes read and written: 0 for all but a copy, holes not counted.
+    pub copied_bytes: u64,
+    /// How long it took.
+    pub took: Duration,
+    /// How many files.
+    pub files: u64,
+    /// Nothing is left for `remove_source` to do.
+    pub source_gone: bool,
+}
+
+pub(crate) struct State {
+    pub journal: Journal,
+    /// Operations a thread is at work on, and their names.
+    running: HashMap<String, [Place; 2]>,
+    /// Moves that needed no record and that nobody has called done.
+    unrecorded: HashSet<String>,
+}
+
+/// Moves sector files with a journal that survives power loss.
+///
+/// ```text
+///            intent          TEMP filled,       NAME given,        target
+///           recorded       synced, verified    synced (no replace)  recorded
+///   new ───────► begun ───────────► filled ───────────► named ──────────► durable
+///    │             │                  │                   │                  │  the caller declares
+///    │ rename      └── any failure: TEMP removed, done ───┘                  ▼  the target
+///    │ (fsync first)                                                    remove_source
+///    └───► durable, nothing to record, source gone                  set aside, unlinked, recorded
+///                                                                            │  the caller drops
+///                                                                            ▼  the source
+///                                                                           done
+/// ```
+///
+/// Before *durable* the source is untouched; from *durable* on the target is complete. A move that
+/// keeps its source goes from *durable* to *done*. After a stop, `recover` finds each open move in one
+/// of these states by journal and disk, undoes what is before *named*, completes what is after it, and
+/// raises an alarm, touching nothing, where it is not certain. A move between two names on one mount
+/// is a rename: the disk alone says whether it happened, so the caller finds it by looking.
+///
+/// Dropping the mover gives the journal back.
+pub struct Mover {
+    state: Mutex<State>,
+}
+
+/// While it lives, no other thread works on the operation.
+pub(crate) struct Claim<'a> {
+    mover: &'a Mover,
+    op: String,
+}
+
+impl Drop for Claim<'_> {
+    fn drop(&mut self) {
+        self.mover.state().running.remove(&self.op);
+    }
+}
+
+impl Mover {
+    /// Opens or creates the journal and locks it. Its directory must exist.
+    /// # Errors
+    /// `Journal` if it is damaged or another process has it.
+    pub fn open(journal: &Path) -> Result<Mover> {
+        let journal = Journal::open(journal)?;
+        let state = State {
+            journal,
+            running: HashMap::new(),
+            unrecorded: HashSet::new(),
+        };
+        Ok(Mover {
+            state: Mutex::new(state),
+        })
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // No code that holds it leaves it half changed: the journal marks itself broken before it writes.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn append(&self, record: Record) -> Result<()> {
+        self.state().journal.append(record)
+    }
+
+    pub(crate) fn open_move(&self, op: &str) -> Option<OpenMove> {
+        self.state().journal.find(op).cloned()
+    }
+
+    pub(crate) fn claim(&self, op: &str, places: [Place; 2]) -> Result<Claim<'_>> {
+        let mut state = self.state();
+        if state.running.contains_key(op) {
+            return Err(Failure::new(Code::Busy, op, "this operation is under way"));
+        }
+        state.running.insert(op.to_owned(), places);
+        Ok(Claim {
+            mover: self,
+            op: op.to_owned(),
+        })
+    }
+
+    /// Claims an operation of the journal as it stands now; None if the journal does not know it.
+    pub(crate) fn claim_open(&self, op: &str) -> Result<Option<(Claim<'_>, OpenMove)>> {
+        let Some(seen) = self.open_move(op) else {
+            return Ok(None);
+        };
+        let claim = self.claim(op, [seen.intent.source, seen.intent.target])?;
+        // Another thread may have ended it before the claim.
+        Ok(self.open_move(op).map(|entry| (claim, entry)))
+    }
+
+    /// Brings the source's content to the target, durably, on the calling thread.
+    /// # Errors
+    /// The source is intact, and no partial target has a final name.
+    pub fn transfer(&self, request: &TransferRequest, control: &Control) -> Result<Durable> {
+        let began = Instant::now();
+        request.check()?;
+        let _claim = self.claim(
+            &request.op,
+            [request.source.clone(), request.target.clone()],
+        )?;
+        if self.open_move(&request.op).is_some() || self.state().unrecorded.contains(&request.op) {
+            return Err(Failure::new(
+                Code::Busy,
+                &request.op,
+                "this operation id was used before and is not done",
+            ));
+        }
+        let job = Job::prepare(self, request, control)?;
+        let arrived = job.climb().map_err(|failure| Failure {
+            bytes_done: control.progress().0,
+            ..failure
+        })?;
+        let (bytes, allocated_bytes, files) = job.measure()?;
+        let Arrived {
+            method,
+            copied_bytes,
+            recorded,
+        } = arrived;
+        if !recorded {
+            self.state().unrecorded.insert(request.op.clone());
+        }
+        let source_gone = !recorded && !request.keep_source;
+        Ok(Durable {
+            method,
+            bytes,
+            allocated_bytes,
+            copied_bytes,
+            took: began.elapsed(),
+            files,
+            source_gone,
+        })
+    }
+
+    /// Whether a move without a record came to its end: there is no source to remove.
+    pub(crate) fn is_unrecorded(&self, op: &str) -> bool {
+        self.state().unrecorded.contains(op)
+    }
+
+    /// Ends a move in the journal; an unknown one is done already.
+    /// # Errors
+    /// `Busy` while a thread works on it; `Journal`.
+    pub fn done(&self, op: &str) -> Result<()> {
+        let mut state = self.state();
+        if state.running.contains_key(op) {
+            return Err(Failure::new(Code::Busy, op, "this operation is under way"));
+        }
+        state.unrecorded.remove(op);
+        if state.journal.find(op).is_some() {
+            state.journal.append(Record::Done { op: op.to_owned() })?;
+        }
+        Ok(())
+    }
+
+    /// Whether a name ends with the id of an operation that is under way or not done.
+    pub(crate) fn owns(&self, temp: &str) -> bool {
+        let state = self.state();
+        let open = state.journal.open.iter().map(|entry| &entry.intent.op);
+        open.chain(state.running.keys()).any(|op| {
+            temp.strip_suffix(op.as_str())
+                .is_some_and(|rest| rest.ends_with('.'))
+        })
+    }
+
+    /// Whether a thread is at work on this name.
+    pub(crate) fn is_under_way(&self, place: &Place) -> bool {
+        self.state()
+            .running
+            .values()
+            .flatten()
+            .any(|used| used == place)
+    }
+
+    pub(crate) fn record_done(&self, op: &str, control: &Control) -> Result<()> {
+        self.append(Record::Done { op: op.to_owned() })?;
+        control.step(Step::DoneRecorded);
+        Ok(())
+    }
+}
