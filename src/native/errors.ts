@@ -95,15 +95,18 @@ export function orThrow<T>(result: T | NativeFailure): T {
   return result
 }
 
+/** How napi names an argument it cannot convert: `InvalidArg`, `StringExpected`, … */
+const isWrongType = (code: string) => code === 'InvalidArg' || code.endsWith('Expected')
+
 /** Runs a synchronous native call, turning what it throws into a NativeError. */
 export function translated<T>(call: () => T): T {
   try {
     return call()
   } catch (cause) {
     const { code, message } = cause as { code?: string; message?: string }
-    if (code === undefined || !(code in LEVELS || code === 'InvalidArg')) throw cause
+    if (code === undefined || !(code in LEVELS || isWrongType(code))) throw cause
     const error = new NativeError({
-      code: code === 'InvalidArg' ? 'INVALID' : code,
+      code: isWrongType(code) ? 'INVALID' : code,
       errno: null,
       syscall: null,
       path: null,

@@ -83,7 +83,13 @@ export class UploadError extends Error {
   readonly path: string
   readonly bytesDone: number
 
-  constructor(failure: { code: UploadErrorCode; detail: string; errno: number | null; path: string; bytesDone: number }) {
+  constructor(failure: {
+    code: UploadErrorCode
+    detail: string
+    errno: number | null
+    path: string
+    bytesDone: number
+  }) {
     super(failure.detail)
     this.name = 'UploadError'
     this.code = failure.code
@@ -96,7 +102,14 @@ export class UploadError extends Error {
 interface NativeUpload {
   settled(): Promise<
     | { outcome: 'received'; bytes: number }
-    | { outcome: 'failed'; code: UploadErrorCode; detail: string; errno: number | null; path: string; bytesDone: number }
+    | {
+        outcome: 'failed'
+        code: UploadErrorCode
+        detail: string
+        errno: number | null
+        path: string
+        bytesDone: number
+      }
   >
   received(): number
   cancel(): void
