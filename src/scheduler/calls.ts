@@ -1,0 +1,307 @@
+import type { Clock } from '../base/clock.ts'
+import type { Logger } from '../base/log.ts'
+import type { CallId } from '../protocol/types.ts'
+import { type SectorId, sameSector, sectorName } from '../sectors/sector-id.ts'
+import { taskCode } from '../sectors/task-types.ts'
+import { deferred } from './deferred.ts'
+import { fromCallError, SchedulerError } from './errors.ts'
+import { CallRefused, type CallSubject, RunningCall } from './running-call.ts'
+import { type TrackedWork, taskOfMethod } from './work-key.ts'
+import type { Outcome, WorkRow, WorkRows } from './work-rows.ts'
+
+export interface CallsOptions {
+  readonly rows: WorkRows
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+interface Tracked {
+  row: WorkRow
+  /** Taken by a caller in this run of the process. */
+  taken: boolean
+}
+
+/** How long a result waits for the answer that names its call. */
+const EARLY_RESULT_MS = 5000
+
+/**
+ * Calls that workers have taken, and their results.
+ *
+ *     started ──the worker answers a call ID──► running ──Return…──► done ──next question of the sector──► gone
+ *        └─ the worker says no: gone               └─ abort: gone       └─ an error is told once: gone
+ *
+ * The result of tracked work is durable before the worker hears that it was accepted, and stays until the sector
+ * asks for something else: a sealer that stops between taking and saving it finds it again.
+ */
+export class Calls {
+  readonly #rows: WorkRows
+  readonly #clock: Clock
+  readonly #log: Logger
+  readonly #running = new Map<string, RunningCall>()
+  readonly #tracked = new Map<string, Tracked>()
+  readonly #registrations = new Set<() => void>()
+  readonly #early = new Set<string>()
+  #invoking = 0
+
+  private constructor({ rows, clock, log }: CallsOptions) {
+    this.#rows = rows
+    this.#clock = clock
+    this.#log = log
+  }
+
+  static async open(options: CallsOptions): Promise<Calls> {
+    const calls = new Calls(options)
+    for (const row of await options.rows.load()) calls.#restore(row)
+    return calls
+  }
+
+  /** Whether an earlier run of the process has left work behind. */
+  get hasHistory(): boolean {
+    return this.#tracked.size > 0
+  }
+
+  /** Whether the same work runs, or has ended and nobody took its result. */
+  isKnown(work: TrackedWork): boolean {
+    const known = this.#tracked.get(work.key)
+    return known !== undefined && known.row.state !== 'started' && !known.taken
+  }
+
+  /** Session of the worker that does work which is known; null when its result is here. */
+  workerOf(work: TrackedWork): string | null {
+    return this.#runningOf(work.key)?.subject.worker ?? null
+  }
+
+  /**
+   * The result of work that is known.
+   * @throws SchedulerError as the worker said, ABORTED, STOPPED
+   */
+  async attach(work: TrackedWork): Promise<unknown> {
+    const running = this.#runningOf(work.key)
+    const outcome = running === null ? await this.#rows.outcome(work.key) : await running.ended()
+    if (outcome === null) return this.#lost(work)
+    return this.#take({ sector: work.sector, task: taskOfMethod(work.method), worker: '', work }, outcome)
+  }
+
+  /**
+   * Asks a worker for work and follows it to its result.
+   * @param invoke answers the call's ID as soon as the worker has taken the work
+   * @throws what `invoke` throws, inside CallRefused; SchedulerError as for `attach`
+   */
+  async run(subject: CallSubject, invoke: () => Promise<CallId>): Promise<unknown> {
+    if (subject.work !== null) await this.#begin(subject.work)
+    const call = await this.#invoke(subject, invoke)
+    const outcome = await call.ended()
+    if (subject.work === null) this.#running.delete(call.id.ID)
+    return this.#take(subject, outcome)
+  }
+
+  /** A worker hands a result in. Comes back when it is durable, or when nobody waits for it. */
+  async returned(id: CallId, outcome: Outcome): Promise<void> {
+    const call = this.#running.get(id.ID) ?? (await this.#registered(id.ID))
+    if (call === null) {
+      this.#log.debug('a result that nobody waits for was dropped', {
+        sector: sectorName(id.Sector),
+        call: id.ID,
+      })
+      return
+    }
+    const { work, worker } = call.subject
+    await call.end(outcome, async () => {
+      if (work !== null) await this.#rows.done(work.key, id.ID, worker, outcome)
+    })
+    if (work === null) return
+    this.#running.delete(id.ID)
+    this.#note(work.key, { state: 'done' })
+  }
+
+  /** Answers a call with "task aborted"; the worker goes on with it, its result is dropped. */
+  async abort(id: CallId): Promise<void> {
+    const call = this.#running.get(id.ID)
+    if (call === undefined) {
+      throw new SchedulerError({
+        code: 'NOT_HELD',
+        level: 'permanent',
+        message: `no call ${id.ID} is running; 'sealing jobs' lists those that are`,
+      })
+    }
+    const { sector, task, work } = call.subject
+    call.fail(
+      new SchedulerError({
+        code: 'ABORTED',
+        level: 'permanent',
+        message: `${taskCode(task)}: task aborted`,
+        sector: sectorName(sector),
+        callCode: 0,
+      }),
+    )
+    this.#running.delete(id.ID)
+    if (work !== null) await this.#drop([work.key])
+  }
+
+  /** Results that were taken have done their duty when the sector is in its store. */
+  async clear(sector: SectorId): Promise<void> {
+    const taken = [...this.#tracked.values()].filter(
+      (each) => each.taken && sameSector(sectorOf(each.row), sector),
+    )
+    await this.#drop(taken.map(({ row }) => row.key))
+  }
+
+  /** Forgets a sector; a call that somebody waits for still ends as it ends. */
+  async forget(sector: SectorId): Promise<void> {
+    const gone = [...this.#tracked.values()].filter(({ row }) => sameSector(sectorOf(row), sector))
+    for (const { row } of gone) {
+      this.#tracked.delete(row.key)
+      if (row.call_id !== null && this.#running.get(row.call_id)?.awaited !== true) {
+        this.#running.delete(row.call_id)
+      }
+    }
+    await this.#rows.removeOf(sector)
+  }
+
+  /** Ends every wait with an error; the rows stay for the next run of the process. */
+  stop(error: Error): void {
+    for (const call of this.#running.values()) call.fail(error)
+  }
+
+  running(): RunningCall[] {
+    return [...this.#running.values()]
+  }
+
+  /** Rows whose result has come, and whether it was taken. */
+  done(): { row: WorkRow; taken: boolean }[] {
+    return [...this.#tracked.values()].filter(({ row }) => row.state === 'done')
+  }
+
+  /** Calls whose result came before their name. */
+  early(): string[] {
+    return [...this.#early]
+  }
+
+  #restore(row: WorkRow): void {
+    this.#tracked.set(row.key, { row, taken: false })
+    if (row.state !== 'running' || row.call_id === null) return
+    const sector = sectorOf(row)
+    const work = { key: row.key, sector, method: row.method, params: '' } as TrackedWork
+    const subject = { sector, task: taskOfMethod(row.method), worker: row.worker ?? '', work }
+    this.#register(new RunningCall({ Sector: sector, ID: row.call_id }, subject, row.created_at))
+  }
+
+  /** Results of the sector's earlier work have done their duty when it asks for other work. */
+  async #begin(work: TrackedWork): Promise<void> {
+    const stale = [...this.#tracked.values()].filter(
+      ({ row, taken }) =>
+        row.state === 'done' && sameSector(sectorOf(row), work.sector) && (taken || row.key !== work.key),
+    )
+    await this.#drop(stale.map(({ row }) => row.key))
+    await this.#rows.started(work)
+    const at = this.#clock.now()
+    const { Miner: miner, Number: number } = work.sector
+    const { key, method } = work
+    this.#tracked.set(key, {
+      row: {
+        key,
+        miner,
+        number,
+        method,
+        call_id: null,
+        worker: null,
+        state: 'started',
+        created_at: at,
+        updated_at: at,
+      },
+      taken: false,
+    })
+  }
+
+  async #invoke(subject: CallSubject, invoke: () => Promise<CallId>): Promise<RunningCall> {
+    const { work, worker } = subject
+    let id: CallId
+    this.#invoking++
+    try {
+      id = await invoke()
+    } catch (error) {
+      if (work !== null) await this.#drop([work.key])
+      throw new CallRefused(error)
+    } finally {
+      this.#invoking--
+    }
+    const call = new RunningCall(id, subject, this.#clock.now())
+    this.#register(call)
+    if (work !== null) {
+      this.#note(work.key, { call_id: id.ID, worker, state: 'running' })
+      await this.#rows.running(work.key, id.ID, worker)
+    }
+    return call
+  }
+
+  #register(call: RunningCall): void {
+    this.#running.set(call.id.ID, call)
+    for (const notify of this.#registrations) notify()
+  }
+
+  /** A worker may be done before its answer to the call has come to us. */
+  async #registered(id: string): Promise<RunningCall | null> {
+    const tooLate = new AbortController()
+    this.#early.add(id)
+    const timer = this.#clock.sleep(EARLY_RESULT_MS, tooLate.signal).then(
+      () => null,
+      () => null,
+    )
+    try {
+      while (this.#invoking > 0) {
+        const registration = deferred<'registered'>()
+        const notify = () => registration.resolve('registered')
+        this.#registrations.add(notify)
+        const woken = await Promise.race([registration.promise, timer])
+        this.#registrations.delete(notify)
+        const call = this.#running.get(id)
+        if (call !== undefined) return call
+        if (woken === null) return null
+      }
+      return this.#running.get(id) ?? null
+    } finally {
+      tooLate.abort()
+      this.#early.delete(id)
+    }
+  }
+
+  async #take(subject: CallSubject, { value, error }: Outcome): Promise<unknown> {
+    const { work } = subject
+    if (error !== null) {
+      if (work !== null) await this.#drop([work.key])
+      throw fromCallError(error, taskCode(subject.task), sectorName(subject.sector))
+    }
+    const known = work === null ? undefined : this.#tracked.get(work.key)
+    if (known !== undefined) known.taken = true
+    return value
+  }
+
+  #lost(work: TrackedWork): never {
+    this.#tracked.delete(work.key)
+    throw new SchedulerError({
+      code: 'BAD_RESULT',
+      level: 'temporary',
+      message: `${work.method}: the result that was kept is gone; it is asked for again`,
+      sector: sectorName(work.sector),
+    })
+  }
+
+  #note(key: string, change: Partial<WorkRow>): void {
+    const known = this.#tracked.get(key)
+    // The sector may have been forgotten meanwhile.
+    if (known !== undefined) known.row = { ...known.row, ...change, updated_at: this.#clock.now() }
+  }
+
+  async #drop(keys: readonly string[]): Promise<void> {
+    for (const key of keys) this.#tracked.delete(key)
+    await this.#rows.remove(keys)
+  }
+
+  #runningOf(key: string): RunningCall | null {
+    return this.running().find((call) => call.subject.work?.key === key) ?? null
+  }
+}
+
+function sectorOf(row: WorkRow): SectorId {
+  return { Miner: row.miner, Number: row.number }
+}

@@ -1,0 +1,42 @@
+import type { Clock } from '../base/clock.ts'
+import type { SectorIndex } from '../sector-index/sector-index.ts'
+import type { Experience, Snapshot, WorkerView } from './decide/snapshot.ts'
+import type { Job } from './job.ts'
+import type { WorkerDesk } from './worker-desk.ts'
+
+export interface SnapshotSources {
+  readonly clock: Clock
+  readonly index: SectorIndex
+  readonly queue: readonly Job[]
+  readonly desks: readonly WorkerDesk[]
+  readonly openWindows: readonly string[]
+  readonly experience: Experience
+}
+
+/** What a round of decisions rests on; good until the next await. */
+export function snapshotOf(sources: SnapshotSources): Snapshot {
+  const { clock, index, queue, desks, openWindows, experience } = sources
+  const monotonicMs = clock.monotonicMs()
+  const workers = desks.map((desk): [string, WorkerView] => {
+    const refusals = refusalsOf(queue, desk.worker.id, monotonicMs)
+    return [desk.worker.id, { ...desk.view(), refusals }]
+  })
+  return {
+    nowMs: clock.now(),
+    monotonicMs,
+    queue,
+    openWindows,
+    workers: new Map(workers),
+    index: index.view(),
+    experience,
+  }
+}
+
+function refusalsOf(queue: readonly Job[], worker: string, nowMs: number): Map<string, string> {
+  const refusals = new Map<string, string>()
+  for (const job of queue) {
+    const refusal = job.refusals.get(worker)
+    if (refusal !== undefined && refusal.untilMs > nowMs) refusals.set(job.id, refusal.reason)
+  }
+  return refusals
+}

@@ -1,0 +1,71 @@
+import type { z } from 'zod'
+import type { SectorIndex } from '../sector-index/sector-index.ts'
+import { type FileTypeBits, fileTypeBits } from '../sectors/file-types.ts'
+import type { SectorRef } from '../sectors/sector-id.ts'
+import { taskCode } from '../sectors/task-types.ts'
+import type { Calls } from './calls.ts'
+import type { ConnectedWorker } from './connected-worker.ts'
+import type { Brought, Selector, TaskRequest } from './decide/request.ts'
+import { demandHeld } from './held-files.ts'
+import type { SchedulingLoop } from './loop.ts'
+import { TRACKED_METHODS, type TrackedMethod, type TrackedWork, trackedWork } from './work-key.ts'
+import { call, checkedResult, fetchTo, type WorkerCall } from './worker-calls.ts'
+
+export interface TrackedTasksOptions {
+  readonly index: SectorIndex
+  readonly loop: SchedulingLoop
+  readonly calls: Calls
+}
+
+/** A task whose call outlives a restart of the sealer. */
+export interface TrackedTask<T> {
+  readonly method: TrackedMethod
+  readonly sector: SectorRef
+  /** All parameters after the sector: with it they say which work this is. */
+  readonly params: readonly unknown[]
+  readonly result: z.ZodType<T>
+  readonly selector: Selector
+  readonly brings: Brought | null
+  /** After the files have come, before the task begins. */
+  readonly before?: (worker: ConnectedWorker) => Promise<void>
+  readonly invoke: WorkerCall<T>['invoke']
+}
+
+/** PC1, PC2, C1 and C2: work that is known is only waited for, other work gets a place first. */
+export class TrackedTasks {
+  readonly #options: TrackedTasksOptions
+
+  constructor(options: TrackedTasksOptions) {
+    this.#options = options
+  }
+
+  async run<T>(tracked: TrackedTask<T>, signal: AbortSignal | undefined): Promise<T> {
+    const { calls, index, loop } = this.#options
+    const { before, brings, method, result, sector, selector, invoke } = tracked
+    const task = TRACKED_METHODS[method]
+    const work = trackedWork(method, sector.ID, [sector, ...tracked.params])
+    const wanted: WorkerCall<T> = { sector, task, work, result, invoke }
+    if (calls.isKnown(work))
+      return checkedResult(wanted, await this.#attached({ id: work.key, sector, task }, work))
+    demandHeld(index, sector.ID, filesRead(tracked), taskCode(task))
+    const prepare =
+      brings === null ? null : (to: ConnectedWorker) => fetchTo(calls, to, sector, brings, 'move')
+    const begin = async (worker: ConnectedWorker) => {
+      await before?.(worker)
+      return call(calls, worker, wanted)
+    }
+    return loop.schedule({ sector, task, priority: 0, selector, brings, prepare, work: begin }, signal)
+  }
+
+  #attached(request: Pick<TaskRequest, 'id' | 'sector' | 'task'>, work: TrackedWork): Promise<unknown> {
+    const { calls, loop } = this.#options
+    const session = calls.workerOf(work)
+    const result = calls.attach(work)
+    return session === null ? result : loop.follow(request, session, result)
+  }
+}
+
+function filesRead({ selector, brings }: Pick<TrackedTask<unknown>, 'selector' | 'brings'>): FileTypeBits {
+  const brought = fileTypeBits(...(brings?.files.keys() ?? []))
+  return selector.kind === 'existing' ? selector.bits | brought : brought
+}

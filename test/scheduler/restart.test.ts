@@ -1,0 +1,172 @@
+import test from 'ava'
+import { isSealyardError } from '../../src/base/errors.ts'
+import { fileTypeBits } from '../../src/sectors/file-types.ts'
+import { Cluster, quiet, sectorOf, until } from './cluster-at-hand.ts'
+import { GIB, seal, store } from './decide-tables.ts'
+import { type ScriptedOptions, ScriptedWorker, type Taken } from './scripted-worker.ts'
+
+const PATHS = { paths: { seal: seal(), store } }
+const FRED: ScriptedOptions = { name: 'fred', seal: 'seal', stores: ['store'], session: 'one-run' }
+const ONE = sectorOf(1)
+const TICKET = 'dGlja2V0'
+
+const ask = (cluster: Cluster, ticket = TICKET) => cluster.tasks.preCommit1(ONE, ticket, [])
+
+/** A PC1 that runs on fred. */
+async function running(cluster: Cluster, fred: ScriptedWorker, ticket = TICKET) {
+  const result = ask(cluster, ticket)
+  result.catch(() => undefined)
+  await until(() => fred.taken.length === 1, 'the fetch is taken')
+  await fred.finish(fred.taken[0]!)
+  await until(() => fred.takenOf('SealPreCommit1').length === 1, 'PC1 is taken')
+  await quiet()
+  return { result, call: fred.takenOf('SealPreCommit1')[0]! }
+}
+
+async function begun(t: Parameters<typeof Cluster.start>[0]) {
+  const cluster = await Cluster.start(t, PATHS)
+  const fred = await cluster.connect(FRED)
+  await cluster.index.StorageDeclareSector('seal', ONE.ID, fileTypeBits('unsealed'), true)
+  return { cluster, fred, ...(await running(cluster, fred)) }
+}
+
+async function restarted(cluster: Cluster, fred: ScriptedWorker): Promise<ScriptedWorker> {
+  await cluster.stop()
+  await cluster.start()
+  const again = new ScriptedWorker(FRED, cluster.index)
+  again.taken = fred.taken
+  await cluster.reconnect(again)
+  return again
+}
+
+const rows = async (cluster: Cluster) =>
+  (await cluster.db.selectFrom('scheduled_work').select('state').execute()).map((row) => row.state)
+
+test('TestRestartManager callThenReturn: the next run of the sealer finds the running PC1 by asking', async (t) => {
+  const { cluster, fred, result, call } = await begun(t)
+  const again = await restarted(cluster, fred)
+  t.true(isSealyardError(await t.throwsAsync(result), 'STOPPED'))
+  const [job] = cluster.scheduler.workerJobs()['one-run'] ?? []
+  t.deepEqual([job?.ID, job?.RunWait], [call.id, -1])
+  const asked = ask(cluster)
+  await quiet()
+  await again.finish(call)
+  t.is(await asked, 'cGMx')
+  t.deepEqual(again.log, [])
+})
+
+test('work of an earlier run is in its worker’s account until it ends', async (t) => {
+  const { cluster, fred, call } = await begun(t)
+  const again = await restarted(cluster, fred)
+  const used = () => cluster.scheduler.workerStats()['one-run']
+  t.is(used()?.MemUsedMin, 0)
+  const asked = ask(cluster)
+  await until(() => used()?.MemUsedMin === 56 * GIB, 'the running PC1 counts')
+  t.deepEqual(used()?.TaskCounts, { '8:seal/v0/precommit/1': 1 })
+  await again.finish(call)
+  await asked
+  t.deepEqual([used()?.MemUsedMin, used()?.TaskCounts], [0, {}])
+})
+
+test('it counts also when the question comes before the worker', async (t) => {
+  const { cluster, fred, call } = await begun(t)
+  await cluster.stop()
+  await cluster.start()
+  const asked = ask(cluster)
+  await quiet()
+  const again = new ScriptedWorker(FRED, cluster.index)
+  await cluster.reconnect(again)
+  t.is(cluster.scheduler.workerStats()['one-run']?.MemUsedMin, 56 * GIB)
+  again.taken = fred.taken
+  await again.finish(call)
+  await asked
+  t.is(cluster.scheduler.workerStats()['one-run']?.MemUsedMin, 0)
+})
+
+test('TestRestartManager returnThenCall: a result that comes before the question is kept', async (t) => {
+  const { cluster, fred, call } = await begun(t)
+  const again = await restarted(cluster, fred)
+  await again.finish(call)
+  t.deepEqual((await cluster.scheduler.diag(false)).ReturnedWork.length, 1)
+  const later = await restarted(cluster, again)
+  t.is(await ask(cluster), 'cGMx')
+  t.deepEqual(later.log, [])
+})
+
+test('a result that was taken but not saved before a crash is found again', async (t) => {
+  const { cluster, fred, result, call } = await begun(t)
+  await fred.finish(call)
+  t.is(await result, 'cGMx')
+  const again = await restarted(cluster, fred)
+  t.is(await ask(cluster), 'cGMx')
+  t.deepEqual(again.log, [])
+})
+
+test('TestRedoPC1: asked again after its result was taken, PC1 runs again', async (t) => {
+  const { cluster, fred, result, call } = await begun(t)
+  await fred.finish(call)
+  await result
+  const second = await running(cluster, fred)
+  await fred.finish(second.call)
+  t.is(await second.result, 'cGMx')
+  t.is(fred.log.filter((line) => line === 'PC1 1').length, 2)
+})
+
+test('a result handed in twice counts once', async (t) => {
+  const { cluster, fred, result, call } = await begun(t)
+  await Promise.all([fred.handIn(call), fred.handIn(call, { Code: 0, Message: 'and now it failed' })])
+  t.is(await result, 'cGMx')
+  await fred.handIn(call)
+  t.deepEqual(await rows(cluster), ['done'])
+})
+
+test('other work of the sector, and its removal, clear what was kept', async (t) => {
+  const { cluster, fred, result, call } = await begun(t)
+  await fred.finish(call)
+  await result
+  const other = await running(cluster, fred, 'b3RoZXI=')
+  t.deepEqual(await rows(cluster), ['running'])
+  await fred.finish(other.call)
+  await other.result
+  await cluster.tasks.remove(ONE.ID)
+  t.deepEqual(await rows(cluster), [])
+})
+
+test('a result may be faster than the answer that names its call', async (t) => {
+  const cluster = await Cluster.start(t, PATHS)
+  const fred = new ScriptedWorker(FRED, cluster.index)
+  const { api } = fred.connection
+  const handed: Promise<void>[] = []
+  const eager = {
+    ...api,
+    SealCommit2: async (...params: Parameters<typeof api.SealCommit2>) => {
+      const id = await api.SealCommit2(...params)
+      handed.push(fred.finish(fred.taken[0] as Taken))
+      await quiet()
+      return id
+    },
+  }
+  fred.returns = cluster.scheduler.returns
+  await cluster.scheduler.connect({ ...fred.connection, api: eager })
+  t.is(await cluster.tasks.commit2(ONE, 'YzE='), 'cHJvb2Y=')
+  await Promise.all(handed)
+  t.deepEqual(await rows(cluster), ['done'])
+})
+
+test('an unknown call’s result is taken off the worker’s hands', async (t) => {
+  const cluster = await Cluster.start(t, PATHS)
+  await t.notThrowsAsync(cluster.scheduler.returns.ReturnFetch({ Sector: ONE.ID, ID: 'nobody' }, null))
+})
+
+test('after a restart nothing is given away for 3 s, so that the holders come back first', async (t) => {
+  const cluster = await Cluster.start(t, PATHS)
+  const fred = await cluster.connect({ ...FRED, auto: true })
+  const again = await restarted(cluster, fred)
+  const proof = cluster.tasks.commit2(ONE, 'YzE=')
+  await quiet()
+  t.deepEqual(again.log, [])
+  await cluster.clock.advance(3000)
+  await until(() => again.taken.length === 1, 'C2 is taken')
+  await again.finish(again.taken[0]!)
+  t.is(await proof, 'cHJvb2Y=')
+})
