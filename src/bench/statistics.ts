@@ -1,0 +1,49 @@
+import type { Cost } from './cpu.ts'
+
+/** The middle of some rounds, and how far they lie apart. */
+export interface Summary {
+  readonly median: number
+  readonly min: number
+  readonly max: number
+}
+
+/** @param values at least one */
+export function summarize(values: readonly number[]): Summary {
+  const sorted = values.toSorted((a, b) => a - b)
+  const at = (index: number) => sorted[index] ?? Number.NaN
+  const middle = (sorted.length - 1) / 2
+  return {
+    median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2,
+    min: at(0),
+    max: at(sorted.length - 1),
+  }
+}
+
+/**
+ * A ratio for each round, so that a disk that slows down slows both sides of it; then their middle.
+ * @returns null when a round has no divisor: too short to be measured
+ */
+export function summarizeRatios(over: readonly number[], under: readonly number[]): Summary | null {
+  const ratios = over.map((value, round) => value / (under[round] ?? Number.NaN))
+  return ratios.every(Number.isFinite) ? summarize(ratios) : null
+}
+
+/** Ours beside the peer's, round by round; null where the rounds are too short for that. */
+export interface Ratios {
+  /** How many times as fast we were. */
+  readonly speed: Summary | null
+  /** Our CPU time by the peer's. */
+  readonly cpu: Summary | null
+  /** The whole machine's CPU time during our part by that during the peer's. */
+  readonly machineCpu: Summary | null
+}
+
+export function compareRounds(rounds: readonly { readonly ours: Cost; readonly peer: Cost }[]): Ratios {
+  const column = (side: 'ours' | 'peer', value: keyof Cost) => rounds.map((round) => round[side][value])
+  const oursByPeers = (value: keyof Cost) => summarizeRatios(column('ours', value), column('peer', value))
+  return {
+    speed: summarizeRatios(column('peer', 'seconds'), column('ours', 'seconds')),
+    cpu: oursByPeers('cpuSeconds'),
+    machineCpu: oursByPeers('machineCpuSeconds'),
+  }
+}
