@@ -97,11 +97,14 @@ async function pieceBytes(file: string): Promise<number> {
 function list(sealer: Sealer): Command {
   return new Command('list')
     .description('list the sectors')
+    .option('--show-removed', 'also those that were removed')
     .option('--json', 'as JSON')
-    .action(async (flags: { json?: true }) => {
+    .action(async (flags: { showRemoved?: true; json?: true }) => {
       const client = await sealer()
       const numbers = await client.SectorsList()
-      const sectors = await Promise.all(numbers.map((number) => client.SectorsStatus(number, false)))
+      const all = await Promise.all(numbers.map((number) => client.SectorsStatus(number, false)))
+      // As lotus does: the API knows them for ever, an operator is done with them.
+      const sectors = all.filter((sector) => flags.showRemoved === true || sector.State !== 'Removed')
       if (flags.json) json(sectors)
       else out(formatSectors(sectors))
     })

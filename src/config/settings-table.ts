@@ -121,6 +121,12 @@ export const SETTINGS = {
       choices: ['hardware', 'disabled'],
       text: "whether the sealer's own worker counts memory, processors and GPUs",
     }),
+    Machine: setting({
+      kind: 'both',
+      type: 'string',
+      default: '',
+      text: 'name of this machine; nodes with the same one share its disks. Empty: a hash of /etc/machine-id',
+    }),
     VerifyCopies: setting({
       kind: 'both',
       type: 'bool',
@@ -147,6 +153,14 @@ export const SETTINGS = {
       default: '10m',
       least: 1,
       text: 'how often what the disks hold is compared with the index, give or take a fifth',
+    }),
+  },
+  Chain: {
+    OfflineWait: setting({
+      kind: 'sealer',
+      type: 'duration',
+      default: '500ms',
+      text: 'how long each wait for the offline chain takes, in place of the minutes of a real one',
     }),
   },
   Space: {

@@ -26,6 +26,6 @@ export function openRpcDocument(table: MethodTable, node: { title: string; versi
 
 /** As it goes over the wire; a transform's own result has no schema, and needs none. */
 function jsonSchema(schema: z.ZodType) {
-  const { $schema, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
+  const { $schema: _, ...rest } = z.toJSONSchema(schema, { io: 'input', unrepresentable: 'any' })
   return rest
 }

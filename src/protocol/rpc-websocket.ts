@@ -139,7 +139,8 @@ export class SocketClient<T extends MethodTable> {
     const pulse = new Pulse(clientEnd(socket))
     socket.on('message', (data) => {
       pulse.heard()
-      this.#receive(data.toString())
+      // ws gives one Buffer unless it is told otherwise.
+      this.#receive((data as Buffer).toString())
     })
     socket.on('ping', () => pulse.heard())
     socket.on('pong', () => pulse.heard())

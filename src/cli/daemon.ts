@@ -1,0 +1,78 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { writeSecretFile } from '../api/token-file.ts'
+import { type Clock, systemClock } from '../base/clock.ts'
+import { SealyardError } from '../base/errors.ts'
+import { type LockFile, lockFile } from '../base/lock-file.ts'
+import { Log, type LogFormat, type LogLevel, parseLogLevel } from '../base/log.ts'
+import { Shutdown } from '../base/shutdown.ts'
+import { writeDurably } from '../base/write-durably.ts'
+import type { Settings } from '../config/settings-table.ts'
+import { formatMultiaddr } from '../protocol/api-info.ts'
+
+/** What both daemons stand on: a locked repo, a log, and an orderly end. */
+export interface Daemon {
+  readonly repo: string
+  readonly settings: Settings
+  readonly log: Log
+  readonly clock: Clock
+  readonly shutdown: Shutdown
+}
+
+/** Locks the repo and makes the daemon's ground; whoever fails later calls `shutdown.stop`. */
+export async function startDaemon(repo: string, settings: Settings): Promise<Daemon> {
+  await mkdir(repo, { recursive: true, mode: 0o700 })
+  const lock: LockFile = await lockFile(join(repo, 'repo.lock'))
+  const log = new Log({
+    format: settings.Logging.Format as LogFormat,
+    level: settings.Logging.Level as LogLevel,
+    levels: subsystemLevels(settings.Logging.SubsystemLevels),
+  })
+  const clock = systemClock
+  const shutdown = new Shutdown({ clock, log: log.logger('main'), deadlineMs: settings.API.ShutdownTimeout })
+  shutdown.add('repo lock', () => lock.release())
+  return { repo, settings, log, clock, shutdown }
+}
+
+/**
+ * Runs a daemon from start to end: what `start` has begun is stopped when it fails half way, too.
+ * @returns the process's exit status
+ */
+export async function runDaemon(daemon: Daemon, start: (daemon: Daemon) => Promise<void>): Promise<number> {
+  const { shutdown } = daemon
+  const unlisten = shutdown.listen()
+  try {
+    await start(daemon)
+  } catch (error) {
+    // A start that was interrupted fails for that very reason, and that is no failure.
+    const wasInterrupted = shutdown.signal.aborted
+    await shutdown.stop('the start failed')
+    if (!wasInterrupted) throw error
+  }
+  const { unfinished } = await shutdown.finished()
+  unlisten()
+  return unfinished.length === 0 ? 0 : 1
+}
+
+/** Writes `token` and `api`, as lotus' repos have them; `api` goes when the node stops. */
+export async function writeEndpointFiles(daemon: Daemon, url: string, token: string): Promise<void> {
+  const { hostname, port } = new URL(url)
+  const api = join(daemon.repo, 'api')
+  await writeSecretFile(join(daemon.repo, 'token'), token)
+  await writeDurably(api, formatMultiaddr(hostname.replace(/^\[|\]$/g, ''), Number(port)))
+  daemon.shutdown.add('api file', () => rm(api, { force: true }))
+}
+
+function subsystemLevels(written: readonly string[]): Record<string, LogLevel> {
+  return Object.fromEntries(
+    written.map((each) => {
+      const [name = '', level = ''] = each.split('=')
+      if (name !== '' && level !== '') return [name, parseLogLevel(level)]
+      throw new SealyardError({
+        code: 'BAD_SETTING',
+        level: 'permanent',
+        message: `Logging.SubsystemLevels holds '${each}'; write it as name=level, such as stores=debug`,
+      })
+    }),
+  )
+}

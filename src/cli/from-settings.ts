@@ -1,0 +1,45 @@
+import { hostname } from 'node:os'
+import type { NodeOptions } from '../api/node.ts'
+import type { Settings } from '../config/settings-table.ts'
+import type { StorageSettings } from '../storage/parts.ts'
+import type { Daemon } from './daemon.ts'
+
+/** The port's part of the settings. */
+export function nodeOptions({ settings, log, clock }: Daemon): Omit<NodeOptions, 'verifier'> {
+  const { API: api, Storage: storage } = settings
+  return {
+    listen: api.ListenAddress,
+    advertise: api.RemoteListenAddress,
+    log,
+    clock,
+    parallelTransfers: api.ParallelTransfers,
+    maxConnections: api.MaxConnections,
+    progressTimeoutMs: storage.ProgressTimeout,
+  }
+}
+
+export function storageSettings({ Storage: storage, Space: space }: Settings): StorageSettings {
+  return {
+    parallelFetchLimit: storage.ParallelFetchLimit,
+    progressTimeoutMs: storage.ProgressTimeout,
+    heartbeatMs: storage.HeartbeatInterval,
+    reconcileMs: storage.ReconcileInterval,
+    verifyCopies: storage.VerifyCopies,
+    floorBytes: space.Floor,
+  }
+}
+
+/** Who runs sealing tasks. */
+export function executorOptions({ settings, log, clock }: Daemon) {
+  return {
+    kind: settings.Proofs.Executor === 'shape' ? ('shape' as const) : ('prover' as const),
+    parameterCache: settings.Proofs.ParameterCache,
+    log: log.logger('proofs'),
+    clock,
+  }
+}
+
+/** A node's name in listings. */
+export function hostName(chosen: string): string {
+  return chosen === '' ? hostname() : chosen
+}

@@ -1,0 +1,185 @@
+import { randomUUID } from 'node:crypto'
+import { access } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Node, startNode } from '../api/node.ts'
+import { WorkerTokenVerifier } from '../api/worker-tokens.ts'
+import type { LoadedSettings } from '../config/load-settings.ts'
+import type { Settings } from '../config/settings-table.ts'
+import { openExecutor } from '../proofs/open-executor.ts'
+import { parseListenAddress } from '../protocol/api-info.ts'
+import type { SealerApi, SpaceApi } from '../protocol/apis.ts'
+import { dialSealer } from '../protocol/connections.ts'
+import type { NodeInfo } from '../protocol/types.ts'
+import { workerMethods } from '../protocol/worker-methods.ts'
+import { resourceTable } from '../scheduler/resources.ts'
+import { proofTypeForSize } from '../sectors/proof-types.ts'
+import { STANDING_TASKS, type TaskCode } from '../sectors/task-types.ts'
+import { openWorkerState } from '../state/open.ts'
+import { initStoragePath } from '../storage/init-storage-path.ts'
+import { machineId } from '../storage/machine.ts'
+import { RememberedReservations } from '../storage/reservation-store.ts'
+import { SpaceAccount } from '../storage/space-account.ts'
+import { Storage } from '../storage/storage.ts'
+import { RemoteAnswers } from '../worker/remote-backend.ts'
+import { SealerSession } from '../worker/session.ts'
+import { Worker } from '../worker/worker.ts'
+import { type Daemon, writeEndpointFiles } from './daemon.ts'
+import { executorOptions, hostName, nodeOptions, storageSettings } from './from-settings.ts'
+import type { Endpoint } from './nodes.ts'
+import { addressTowards } from './own-address.ts'
+import { VERSION } from './version.ts'
+
+/** Wires a worker: the sealer first, then its port, its paths, its tasks; last it offers itself. */
+export async function startWorker(
+  daemon: Daemon,
+  loaded: LoadedSettings,
+  endpoint: Endpoint,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  const { repo, settings, log, clock, shutdown } = daemon
+  const session = await connectSealer(daemon, endpoint)
+  const sealer = session.sealer()
+  const sectorSize = await sealer.ActorSectorSize(await sealer.ActorAddress())
+
+  const state = await openWorkerState(join(repo, 'state.sqlite'))
+  shutdown.add('state', () => state.close())
+  const verifier = new WorkerTokenVerifier({ ask: (token) => sealer.AuthVerify(token), clock })
+  const advertise = await advertised(settings, endpoint.url)
+  const node = await startNode({ ...nodeOptions(daemon), advertise, verifier })
+  shutdown.add('port', () => node.close(settings.API.ShutdownTimeout))
+  const executor = await openExecutor(executorOptions(daemon))
+  const info = await describeNode(daemon, node, executor.description)
+  const storage = await openStorage(daemon, { node, info, endpoint, db: state.db, session })
+  shutdown.add('storage', () => storage.close(settings.API.ShutdownTimeout))
+  const worker = await Worker.open({
+    storage,
+    executor,
+    readers: node.readers,
+    db: state.db,
+    returns: sealer,
+    info: {
+      hostname: info.name,
+      ignoreResources: false,
+      noSwap: settings.Worker.NoSwap,
+      resources: resourceTable(env),
+    },
+    tasks: [...STANDING_TASKS, ...switchedTasks(loaded)],
+    node: info,
+    proofType: proofTypeForSize(sectorSize),
+    onShutdown: () => void shutdown.stop('Shutdown was called'),
+    log,
+    clock,
+  })
+  shutdown.add('worker', () => worker.close(settings.API.ShutdownTimeout))
+  node.serve({
+    table: workerMethods,
+    implementation: worker.api,
+    remote: new RemoteAnswers({ storage, executor }),
+  })
+  // The field's worker uses one token, its miner's, for calls and for fetches.
+  await writeEndpointFiles(daemon, node.url, endpoint.token)
+  await session.register({ url: node.url, introduceAgain: () => storage.introduceAgain() })
+  log
+    .logger('main')
+    .info('worker is up', { url: node.url, sealer: endpoint.url, executor: executor.description })
+}
+
+async function connectSealer({ settings, clock, log, shutdown }: Daemon, endpoint: Endpoint) {
+  const session = await SealerSession.connect(
+    {
+      dial: () => dialSealer(`${endpoint.url}/rpc/v0`, endpoint.token, { timeoutMs: settings.API.Timeout }),
+      clock,
+      log: log.logger('worker'),
+    },
+    shutdown.signal,
+  )
+  shutdown.add('session', () => session.close())
+  return session
+}
+
+interface StorageGround {
+  readonly node: Node
+  readonly info: NodeInfo
+  readonly endpoint: Endpoint
+  readonly db: Awaited<ReturnType<typeof openWorkerState>>['db']
+  readonly session: SealerSession
+}
+
+async function openStorage(daemon: Daemon, { node, info, endpoint, db, session }: StorageGround) {
+  const { repo, settings, log, clock } = daemon
+  const isFirstStart = !(await access(join(repo, 'storage.json')).then(
+    () => true,
+    () => false,
+  ))
+  const sealer = session.sealer()
+  const storage = await Storage.open({
+    repo,
+    db,
+    index: sealer,
+    space: accountOf(daemon, session, sealer),
+    publications: node.publications,
+    url: `${node.url}/remote`,
+    machine: info.machine,
+    owner: `${info.machine} ${repo}`,
+    fetchToken: async () => endpoint.token,
+    settings: storageSettings(settings),
+    clock,
+    log: log.logger('stores'),
+  })
+  if (isFirstStart && !settings.Worker.NoLocalStorage) await makeOwnPath(repo, storage)
+  return storage
+}
+
+/** A lotus or venus miner keeps no account of space: this node then counts alone. */
+function accountOf({ settings, clock, log }: Daemon, session: SealerSession, sealer: SealerApi): SpaceApi {
+  if (session.info !== null) return sealer
+  return new SpaceAccount({
+    store: new RememberedReservations(),
+    clock,
+    log: log.logger('stores'),
+    floorBytes: settings.Space.Floor,
+  })
+}
+
+/** As in the field: a worker's first start makes a seal path of its repo. */
+async function makeOwnPath(repo: string, storage: Storage): Promise<void> {
+  const own = { weight: 10, canSeal: true, canStore: false, maxStorageBytes: 0, groups: [], allowTo: [] }
+  await initStoragePath(repo, own)
+  await storage.attach(repo)
+}
+
+async function describeNode({ settings }: Daemon, node: Node, executor: string): Promise<NodeInfo> {
+  return {
+    kind: 'worker',
+    name: hostName(settings.Worker.Name),
+    version: VERSION,
+    session: randomUUID(),
+    machine: await machineId(settings.Storage.Machine),
+    url: node.url,
+    executor,
+  }
+}
+
+/** host:port that others are told, when the node listens on every address. */
+async function advertised(settings: Settings, sealerUrl: string): Promise<string> {
+  const { RemoteListenAddress: chosen, ListenAddress: listen } = settings.API
+  if (chosen !== '') return chosen
+  const { host, port } = parseListenAddress(listen)
+  if (!['0.0.0.0', '::'].includes(host) || port === 0) return ''
+  const address = await addressTowards(sealerUrl)
+  return `${address.includes(':') ? `[${address}]` : address}:${port}`
+}
+
+/** `--no-default` drops what was not set explicitly. */
+function switchedTasks(loaded: LoadedSettings): TaskCode[] {
+  const { value } = loaded
+  const switches = [
+    ['AP', 'AddPiece'],
+    ['PC1', 'PreCommit1'],
+    ['PC2', 'PreCommit2'],
+    ['C2', 'Commit'],
+    ['UNS', 'Unseal'],
+  ] as const
+  const counts = (key: string) => !value.Worker.NoDefault || loaded.isSet(`Worker.${key}`)
+  return switches.filter(([, key]) => value.Worker[key] && counts(key)).map(([code]) => code)
+}
