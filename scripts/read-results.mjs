@@ -1,4 +1,5 @@
 /** Reads the counts out of what test runners print. */
+import { stripVTControlCharacters } from 'node:util'
 
 /** A test that could not run here says so on a line of its own: `SKIP: title: reason`. */
 const SKIP = /^\s*SKIP: .+$/gm
@@ -7,8 +8,8 @@ function skipsIn(output) {
   return (output.match(SKIP) ?? []).map((line) => line.trim())
 }
 
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the escape character is what a colour begins with
-const plain = (output) => output.replace(/\u001b\[[0-9;]*m/g, '')
+/** Without colours. */
+const plain = (output) => stripVTControlCharacters(output)
 
 /** Sums cargo's `test result:` lines, one per test binary. */
 export function readCargo(output) {

@@ -21,7 +21,10 @@ function wantedParts() {
   const names = only === undefined ? Object.keys(PARTS) : only.split(',')
   const unknown = names.filter((name) => !(name in PARTS))
   if (unknown.length === 0) return names
-  throw new StepFailed('arguments', `unknown part '${unknown}'; there are ${Object.keys(PARTS).join(', ')}`)
+  throw new StepFailed(
+    'arguments',
+    `unknown part '${unknown.join(', ')}'; there are ${Object.keys(PARTS).join(', ')}`,
+  )
 }
 
 async function setUp() {

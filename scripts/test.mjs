@@ -15,7 +15,7 @@ import { seconds } from './setup/step.mjs'
 const scratch = mkdtempSync(join(tmpdir(), 'sealyard-test-'))
 const skipLog = join(scratch, 'skips')
 
-/** Shows the output as it comes and keeps it. @returns {{ output: string, code: number | null }} */
+/** Shows the output as it comes and keeps it. @returns {Promise<{ output: string, code: number | null }>} */
 async function show(command, args) {
   const child = spawn(command, args, {
     cwd: TOP,

@@ -53,11 +53,16 @@ export function describeError(error: unknown): string {
   const parts: string[] = []
   let at = error
   for (let depth = 0; at !== undefined && at !== null && depth < 5; depth++) {
-    const text = oneLine(at instanceof Error ? at.message || at.name : String(at))
+    const text = oneLine(at instanceof Error ? at.message || at.name : thrownText(at))
     if (!parts.some((part) => part.includes(text))) parts.push(text)
     at = at instanceof Error ? at.cause : null
   }
   return parts.join(': ')
+}
+
+/** What somebody threw that is no Error. */
+function thrownText(thrown: unknown): string {
+  return typeof thrown === 'string' ? thrown : (JSON.stringify(thrown) ?? typeof thrown)
 }
 
 function oneLine(text: string): string {

@@ -8,7 +8,7 @@ import type { SealerTables, WorkerTables } from './tables.ts'
 /** An open state file. One process writes it: the repo's lock keeps a second one away. */
 export interface State<Tables> {
   readonly db: Kysely<Tables>
-  close(): Promise<void>
+  readonly close: () => Promise<void>
 }
 
 /**

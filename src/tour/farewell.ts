@@ -28,5 +28,7 @@ export function tellWhatToTry(cluster: Cluster): void {
 export async function tellWhatIsLeft(directory: string): Promise<void> {
   const names = await readdir(directory).catch(() => [])
   heading('stopped')
-  say(`left behind in ${directory}: ${names.sort().join(', ')} (the next tour replaces it; rm -r removes it)`)
+  say(
+    `left behind in ${directory}: ${names.toSorted((a, b) => a.localeCompare(b)).join(', ')} (the next tour replaces it; rm -r removes it)`,
+  )
 }

@@ -26,6 +26,11 @@ const table = {
   }),
 }
 
+/** A listener that answers later; a failure in it fails the test as an unhandled rejection. */
+function answeredLater(answer: (...exchange: Parameters<RequestListener>) => Promise<void>): RequestListener {
+  return (...exchange) => void answer(...exchange)
+}
+
 async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = []
   for await (const chunk of request) chunks.push(chunk as Buffer)
@@ -48,7 +53,7 @@ function answering(
   answer: (method: string, params: unknown[]) => object | string,
   status = 200,
 ): RequestListener {
-  return async (request, response) => {
+  return answeredLater(async (request, response) => {
     const body = await bodyOf(request)
     const { id, method, params } = JSON.parse(body.toString()) as {
       id: number
@@ -58,7 +63,7 @@ function answering(
     const reply = answer(method, params)
     response.writeHead(status, { 'content-type': 'application/json' })
     response.end(typeof reply === 'string' ? reply : JSON.stringify({ id, jsonrpc: '2.0', ...reply }))
-  }
+  })
 }
 
 const client = (url: string, timeoutMs = 5_000) =>
@@ -73,14 +78,14 @@ test('client and dispatcher understand each other, over one kept connection', as
     },
   })
   const sockets = new Set<unknown>()
-  const listener: RequestListener = async (request, response) => {
+  const listener = answeredLater(async (request, response) => {
     sockets.add(request.socket)
     t.is(request.headers.authorization, 'Bearer tok')
     t.is(request.headers['content-type'], 'application/json')
     const reply = await dispatcher.handle(await bodyOf(request), { permissions: ['read'] })
     response.writeHead(reply.status)
     response.end(reply.body)
-  }
+  })
   await withServer(listener, async (url) => {
     const api = client(url)
     t.is(await api.Echo('ä\u0000"'), 'ä\u0000"')
@@ -181,7 +186,7 @@ test('a piece is pushed as go-jsonrpc does: HEAD, redirect, one chunked POST', a
   await writeFile(file, content)
   const seen: string[] = []
   let received: Buffer = Buffer.alloc(0)
-  const listener: RequestListener = async (request, response) => {
+  const listener = answeredLater(async (request, response) => {
     seen.push(`${request.method} ${request.url}`)
     if (request.url === '/rpc/streams/v0/push/u-1') {
       response.writeHead(302, { location: '/moved/u-1' }).end()
@@ -192,7 +197,7 @@ test('a piece is pushed as go-jsonrpc does: HEAD, redirect, one chunked POST', a
       received = await bodyOf(request)
     }
     response.writeHead(200).end()
-  }
+  })
   await withServer(listener, async (url) => {
     await pushFile({ url: `${url}/rpc/v0`, token: 'tok', uuid: 'u-1', file, bytes: content.length })
     t.true(received.equals(content))

@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import type { AddressInfo } from 'node:net'
 import test from 'ava'
 import { WebSocketServer } from 'ws'
@@ -70,6 +71,7 @@ test('who does not read answers is disconnected', async (t) => {
 
 test('a client calls, times out with a cancel, and fails what is open when the socket goes', async (t) => {
   const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
+  await once(server, 'listening')
   const heard: string[] = []
   server.on('connection', (socket, request) => {
     t.is(request.headers.authorization, 'Bearer tok')
@@ -85,8 +87,9 @@ test('a client calls, times out with a cancel, and fails what is open when the s
       },
     )
     socket.on('message', (data) => {
-      heard.push(data.toString())
-      void served.message(data.toString())
+      const text = (data as Buffer).toString()
+      heard.push(text)
+      void served.message(text)
     })
     socket.on('close', () => served.ended())
   })

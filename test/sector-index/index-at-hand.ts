@@ -44,7 +44,7 @@ export interface IndexAtHand {
   readonly index: SectorIndex
   readonly clock: FakeClock
   /** Closes the index and opens it again from its file, as after a restart. */
-  restart(): Promise<SectorIndex>
+  readonly restart: () => Promise<SectorIndex>
 }
 
 /** An index over a real state file in a directory of its own, closed and removed after the test. */

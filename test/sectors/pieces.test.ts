@@ -1,5 +1,5 @@
-import fc from 'fast-check'
 import test from 'ava'
+import fc from 'fast-check'
 import { fillPieces, isPieceSize, packPieces, pieceSizeFor, unpaddedRange } from '../../src/sectors/pieces.ts'
 
 const sizes: [number, number][] = [
