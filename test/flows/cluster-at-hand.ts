@@ -41,7 +41,9 @@ export class ClusterAtHand {
     const directory = await mkdtemp(join(tmpdir(), 'sealyard-flow-'))
     await mkdir(join(directory, 'logs'))
     t.teardown(() => rm(directory, { recursive: true, force: true }))
-    const node = await sealerNode(directory)
+    // C2 is deferred the same way on every machine, whatever parameters it happens to have.
+    const parameters = { SEALYARD_PROOFS_PARAMETERCACHE: join(directory, 'parameters') }
+    const node = { ...(await sealerNode(directory)), env: parameters }
     await command(node, ['init', '--actor', `f0${MINER}`, '--sector-size', plan.sectorSize ?? '2KiB'])
     await writeFile(join(node.repo, 'config.toml'), `${listen(node.port)}\n${plan.config ?? ''}`)
     const sealer = await startDaemon(node, join(directory, 'logs'))
@@ -52,6 +54,7 @@ export class ClusterAtHand {
     })
     const info = (await command(sealer, ['auth', 'api-info', '--perm', 'admin'])).trim()
     const cluster = new ClusterAtHand(directory, sealer, {
+      ...parameters,
       SEALER_API_INFO: info.slice(info.indexOf('=') + 1),
     })
     await command(sealer, ['storage', 'attach', '--init', '--store', join(directory, 'store')])
