@@ -22,6 +22,8 @@ interface Known {
   paths: ReadonlySet<string>
   tiers: ReadonlyMap<string, Tier>
   readAtMs: number
+  /** Of the index, when they were read. */
+  pathsVersion: number
   tiersUntilMs: number
 }
 
@@ -42,6 +44,7 @@ export class ConnectedWorker {
     paths: new Set(),
     tiers: new Map(),
     readAtMs: Number.NEGATIVE_INFINITY,
+    pathsVersion: 0,
     tiersUntilMs: Number.NEGATIVE_INFINITY,
   }
   #reading: Promise<void> | null = null
@@ -63,7 +66,7 @@ export class ConnectedWorker {
     checkVersion(await ask(api.Version()))
     const id = await ask(api.ProcessSession())
     const worker = new ConnectedWorker(id, await ask(api.Info()), connection, clock)
-    await worker.refresh()
+    await worker.refresh(0)
     // A worker that was switched off says so here, and is taken in all the same.
     worker.enabled = await worker.session().then(
       () => true,
@@ -84,11 +87,16 @@ export class ConnectedWorker {
     return this.#known.tasks
   }
 
-  /** Reads tasks and paths anew unless that was a moment ago. @throws what the connection throws */
-  async refresh(): Promise<void> {
+  /**
+   * Reads tasks and paths anew, unless that was a moment ago and no path has come or gone since.
+   * @param pathsVersion the index's
+   * @throws what the connection throws
+   */
+  async refresh(pathsVersion: number): Promise<void> {
     const now = this.#clock.monotonicMs()
-    if (now - this.#known.readAtMs < FACTS_KEEP_MS) return
-    this.#reading ??= this.#read().finally(() => {
+    const { readAtMs, pathsVersion: known } = this.#known
+    if (now - readAtMs < FACTS_KEEP_MS && known === pathsVersion) return
+    this.#reading ??= this.#read(pathsVersion).finally(() => {
       this.#reading = null
     })
     await this.#reading
@@ -151,7 +159,7 @@ export class ConnectedWorker {
     }
   }
 
-  async #read(): Promise<void> {
+  async #read(pathsVersion: number): Promise<void> {
     const { api } = this.connection
     const now = this.#clock.monotonicMs()
     const who = `worker ${this.hostname}`
@@ -172,6 +180,7 @@ export class ConnectedWorker {
       paths: ids,
       tiers,
       readAtMs: now,
+      pathsVersion,
       tiersUntilMs: untilMs,
     }
   }

@@ -186,7 +186,7 @@ export class SchedulingLoop {
   async #round(): Promise<void> {
     const { clock, log, policy } = this.#options
     if (this.#queue.list().length === 0 || clock.monotonicMs() < this.#settledAtMs) return
-    await this.#roster.refresh()
+    await this.#roster.refresh(this.#options.index.pathsVersion)
     if (this.#stopped.signal.aborted) return
     const windows = [...this.#roster.openWindows()]
     const { assignments, decisions, lines } = decide(this.#snapshot(windows), policy)

@@ -84,13 +84,13 @@ export class WorkerRoster {
     this.#openWindowsOf(desk)
   }
 
-  /** Asks all workers for their tasks and paths. */
-  async refresh(): Promise<void> {
+  /** Asks all workers for their tasks and paths, as of this version of the index's paths. */
+  async refresh(pathsVersion: number): Promise<void> {
     await Promise.all(
       this.desks().map(async (desk) => {
         if (!desk.worker.enabled) return
         await desk.worker
-          .refresh()
+          .refresh(pathsVersion)
           .catch((error: unknown) => this.#setEnabled(desk, false, describeError(error)))
       }),
     )

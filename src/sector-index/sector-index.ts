@@ -37,6 +37,7 @@ export class SectorIndex implements IndexApi {
   readonly #writes: WriteBatch<SealerTables>
   readonly #log: Logger
   readonly #listeners = new Set<() => void>()
+  #pathsVersion = 0
 
   private constructor(options: SectorIndexOptions) {
     this.#paths = new PathRegistry(options.clock)
@@ -60,6 +61,11 @@ export class SectorIndex implements IndexApi {
   /** The index at this moment, for decisions; good until the next await. */
   view(): IndexView {
     return { paths: this.#paths.views(), holdings: (sector) => this.#holdings.of(sector) }
+  }
+
+  /** Another number after each attach and detach: what nodes said of their paths before is old then. */
+  get pathsVersion(): number {
+    return this.#pathsVersion
   }
 
   /** Calls back after every change that may let work run that could not. @returns how to stop that */
@@ -90,6 +96,7 @@ export class SectorIndex implements IndexApi {
       })
     }
     this.#paths.attach(info, stat)
+    this.#pathsVersion += 1
     await this.#savePath(info.ID)
     this.#changed()
   }
@@ -106,6 +113,7 @@ export class SectorIndex implements IndexApi {
         storagePath: pathId,
       })
     }
+    this.#pathsVersion += 1
     if (left > 0) {
       await this.#savePath(pathId)
     } else {

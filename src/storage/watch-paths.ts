@@ -47,6 +47,7 @@ export class PathWatch {
   readonly #watchers = new Map<StoragePath, FSWatcher>()
   readonly #hints = new Map<string, Hint>()
   #isLimitTold = false
+  #isClosed = false
 
   constructor(parts: StorageParts, attachments: Attachments, storageJsonFile: string) {
     this.#parts = parts
@@ -59,6 +60,8 @@ export class PathWatch {
 
   /** Watches the paths that are attached now, and those that are not any more no longer. */
   follow(): void {
+    // A look that was under way when the node stopped ends here: a watch made now would never be closed.
+    if (this.#isClosed) return
     const attached = new Set(this.#parts.paths.all())
     for (const [path, watcher] of this.#watchers) {
       if (attached.has(path)) continue
@@ -69,6 +72,7 @@ export class PathWatch {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true
     const watchers = [this.#storageJson, ...this.#watchers.values()]
     this.#watchers.clear()
     await Promise.all(watchers.map((watcher) => watcher.close()))
