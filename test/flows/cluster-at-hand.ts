@@ -21,6 +21,10 @@ export interface ClusterPlan {
   readonly workers: readonly string[]
   /** Seal paths in a group each, as the founding document has them; true by default. */
   readonly groups?: boolean
+  /** Further arguments of each worker's `run`. */
+  readonly workerArguments?: readonly string[]
+  /** Directory of proof parameters; by default an empty one, so that C2 is deferred on every machine alike. */
+  readonly parameters?: string
 }
 
 /** A sealer and workers as real daemons below a temporary directory, with one store path that all of them see. */
@@ -29,6 +33,8 @@ export class ClusterAtHand {
   readonly sealer: RunningNode
   readonly workers = new Map<string, RunningNode>()
   readonly #env: Record<string, string>
+  /** In the order they were started; they are stopped in the reverse one. */
+  #running: RunningNode[] = []
 
   private constructor(directory: string, sealer: RunningNode, env: Record<string, string>) {
     this.directory = directory
@@ -41,8 +47,7 @@ export class ClusterAtHand {
     const directory = await mkdtemp(join(tmpdir(), 'sealyard-flow-'))
     await mkdir(join(directory, 'logs'))
     t.teardown(() => rm(directory, { recursive: true, force: true }))
-    // C2 is deferred the same way on every machine, whatever parameters it happens to have.
-    const parameters = { SEALYARD_PROOFS_PARAMETERCACHE: join(directory, 'parameters') }
+    const parameters = { SEALYARD_PROOFS_PARAMETERCACHE: plan.parameters ?? join(directory, 'parameters') }
     const node = { ...(await sealerNode(directory)), env: parameters }
     await command(node, ['init', '--actor', `f0${MINER}`, '--sector-size', plan.sectorSize ?? '2KiB'])
     await writeFile(join(node.repo, 'config.toml'), `${listen(node.port)}\n${plan.config ?? ''}`)
@@ -58,11 +63,15 @@ export class ClusterAtHand {
       SEALER_API_INFO: info.slice(info.indexOf('=') + 1),
     })
     await command(sealer, ['storage', 'attach', '--init', '--store', join(directory, 'store')])
-    for (const name of plan.workers) running.push(await cluster.#addWorker(name, plan.groups ?? true))
+    cluster.#running = running
+    for (const name of plan.workers) {
+      await cluster.addWorker(name, plan.workerArguments ?? [], plan.groups ?? true)
+    }
     return cluster
   }
 
-  async #addWorker(name: string, grouped: boolean): Promise<RunningNode> {
+  /** One more worker, with a seal path of its own and the store. */
+  async addWorker(name: string, args: readonly string[], grouped = true): Promise<RunningNode> {
     const port = await freePort(0)
     const worker = await startDaemon(
       {
@@ -71,10 +80,11 @@ export class ClusterAtHand {
         repo: join(this.directory, name),
         port,
         env: this.#env,
-        runArguments: ['--listen', `127.0.0.1:${port}`, '--name', name, '--no-local-storage'],
+        runArguments: ['--listen', `127.0.0.1:${port}`, '--name', name, '--no-local-storage', ...args],
       },
       join(this.directory, 'logs'),
     )
+    this.#running.push(worker)
     this.workers.set(name, worker)
     const groups = grouped ? ['--groups', name, '--allow-to', name] : []
     const seal = join(this.directory, `seal-${name}`)
@@ -122,6 +132,18 @@ export class ClusterAtHand {
         )
       }
       await new Promise((resolve) => setTimeout(resolve, 50))
+    }
+  }
+
+  /** Polls until the sector's proof has been submitted. */
+  async untilProven(number: number, limitMs: number): Promise<SectorStatus> {
+    const api = await this.api()
+    const deadline = performance.now() + limitMs
+    for (;;) {
+      const status = await api.SectorsStatus(number, false)
+      if (status.CommitMsg !== null && status.State === 'Proving') return status
+      if (performance.now() > deadline) throw new Error(`sector ${number} is not proven: ${status.LastErr}`)
+      await new Promise((resolve) => setTimeout(resolve, 200))
     }
   }
 }
