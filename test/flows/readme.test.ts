@@ -42,6 +42,8 @@ class Reader {
 
   /** Types one line. Daemons stay in the background, as in a terminal of their own. */
   async type(line: string): Promise<void> {
+    const [, unsealed] = /sectors unseal (\d+)/.exec(line) ?? []
+    if (unsealed !== undefined) await this.#untilProving(unsealed)
     const text = line
       .replaceAll('/tmp/sealyard', this.#home)
       .replace(/127\.0\.0\.1:(\d+)/g, (_, port: string) => `127.0.0.1:${this.#ports.get(port) ?? port}`)
@@ -53,6 +55,15 @@ class Reader {
       await this.#background(text)
     } else {
       this.lastOutput = await this.#foreground(text)
+    }
+  }
+
+  /** As the README tells its reader to wait. */
+  async #untilProving(sector: string): Promise<void> {
+    for (;;) {
+      const status = await this.#foreground(`bin/sealyard-sealer sectors status --json ${sector}`)
+      if ((JSON.parse(status) as { State: string }).State === 'Proving') return
+      await new Promise((resolve) => setTimeout(resolve, 200))
     }
   }
 
@@ -91,6 +102,8 @@ class Reader {
     return {
       ...process.env,
       HOME: this.#home,
+      // C2 is deferred on every machine alike.
+      SEALYARD_PROOFS_PARAMETERCACHE: join(this.#home, 'parameters'),
       // Toolchains and caches are the machine's; only the repos are the reader's own.
       XDG_CACHE_HOME: process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'),
       RUSTUP_HOME: process.env.RUSTUP_HOME ?? join(homedir(), '.rustup'),
