@@ -149,3 +149,25 @@ fn closing_cuts_what_does_not_end() {
         .unwrap();
     assert!(upload.wait().is_err());
 }
+
+#[test]
+fn refused_requests_sent_all_at_once_do_not_exhaust_the_stack() {
+    // In a process of its own, whose threads have an eighth of the usual stack.
+    if std::env::var_os("RUST_MIN_STACK").is_none() {
+        let name = "refused_requests_sent_all_at_once_do_not_exhaust_the_stack";
+        let again = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name])
+            .env("RUST_MIN_STACK", (256 << 10).to_string())
+            .output()
+            .unwrap();
+        return assert!(again.status.success(), "{again:?}");
+    }
+    let site = Site::open();
+    site.publish(Sealed, "s-t01-1", b"x");
+    let mut client = site.connect();
+    let (count, request) = (2_000, "HEAD /remote/sealed/s-t01-1 HTTP/1.1\r\n\r\n");
+    client.send(request.repeat(count));
+    for answered in 0..count {
+        assert_eq!(client.answer(true).status, 401, "after {answered}");
+    }
+}

@@ -12,20 +12,6 @@ pub fn clone_file(target: impl AsFd, source: impl AsFd) -> Result<()> {
     fs::ioctl_ficlone(target, source)
 }
 
-/// Copies inside the kernel; may copy less. 0 before the end means that this pair cannot.
-pub fn copy_range(
-    source: impl AsFd,
-    target: impl AsFd,
-    offset: u64,
-    bytes: usize,
-) -> Result<usize> {
-    let (source, target) = (source.as_fd(), target.as_fd());
-    retry_on_intr(|| {
-        let (mut from, mut to) = (offset, offset);
-        fs::copy_file_range(source, Some(&mut from), target, Some(&mut to), bytes)
-    })
-}
-
 /// Start of the next data at or after `offset`, None if only a hole is left.
 pub fn next_data(fd: impl AsFd, offset: u64) -> Result<Option<u64>> {
     match fs::seek(fd, SeekFrom::Data(offset)) {
@@ -46,19 +32,6 @@ pub fn allocate(fd: impl AsFd, offset: u64, bytes: u64) -> Result<()> {
     retry_on_intr(|| fs::fallocate(fd, FallocateFlags::KEEP_SIZE, offset, bytes))
 }
 
-/// Gives the blocks of a range back; it reads as zeros afterwards.
-pub fn punch_hole(fd: impl AsFd, offset: u64, bytes: u64) -> Result<()> {
-    let fd = fd.as_fd();
-    retry_on_intr(|| {
-        fs::fallocate(
-            fd,
-            FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE,
-            offset,
-            bytes,
-        )
-    })
-}
-
 /// Drops clean cached pages of a range (all, for 0 bytes).
 pub fn forget_cached(fd: impl AsFd, offset: u64, bytes: u64) -> Result<()> {
     fs::fadvise(
@@ -69,17 +42,14 @@ pub fn forget_cached(fd: impl AsFd, offset: u64, bytes: u64) -> Result<()> {
     )
 }
 
-/// Announces reading from front to back.
-pub fn will_read_in_order(fd: impl AsFd) -> Result<()> {
-    fs::fadvise(fd, 0, None, Advice::Sequential)
-}
-
-/// Starts writing a range back, without waiting. No durability is promised by it.
+/// Starts writing a range back, without waiting. No durability is promised by it, and an error of the data that it
+/// reports is not reported again by fsync on this descriptor.
 pub fn start_writeback(fd: impl AsFd, offset: u64, bytes: u64) -> Result<()> {
     sync_range(fd, offset, bytes, libc::SYNC_FILE_RANGE_WRITE)
 }
 
-/// Waits until a range has been written back, so that its pages can be dropped. No durability is promised by it.
+/// Waits until a range has been written back, so that its pages can be dropped. No durability is promised by it, and
+/// an error of the data that it reports is not reported again by fsync on this descriptor.
 pub fn finish_writeback(fd: impl AsFd, offset: u64, bytes: u64) -> Result<()> {
     let flags = libc::SYNC_FILE_RANGE_WAIT_BEFORE
         | libc::SYNC_FILE_RANGE_WRITE

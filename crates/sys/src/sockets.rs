@@ -33,3 +33,46 @@ fn set_int(socket: impl AsFd, level: i32, option: i32, value: libc::c_int) -> Re
         Err(crate::extents::last_errno())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+    use std::net::{SocketAddrV4, TcpListener, TcpStream};
+
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
+    fn is_readable(socket: &TcpStream) -> bool {
+        let patience = Timespec {
+            tv_sec: 0,
+            tv_nsec: 200_000_000,
+        };
+        poll(&mut [PollFd::new(socket, PollFlags::IN)], Some(&patience)).unwrap() > 0
+    }
+
+    #[test]
+    fn a_socket_wakes_at_its_mark_and_at_its_end() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (receiver, _) = listener.accept().unwrap();
+        wake_at(&receiver, 1000).unwrap();
+        sender.write_all(&[1; 999]).unwrap();
+        assert!(!is_readable(&receiver));
+        sender.write_all(&[1]).unwrap();
+        assert!(is_readable(&receiver));
+        wake_at(&receiver, usize::MAX).unwrap();
+        assert!(!is_readable(&receiver));
+        drop(sender);
+        assert!(is_readable(&receiver));
+    }
+
+    #[test]
+    fn an_address_is_bound_without_a_port() {
+        use rustix::net::{AddressFamily, SocketType, bind, getsockname, socket};
+        let socket = socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        bind_without_port(&socket).unwrap();
+        bind(&socket, &SocketAddrV4::new([127, 64, 0, 1].into(), 0)).unwrap();
+        let bound = SocketAddrV4::try_from(getsockname(&socket).unwrap()).unwrap();
+        assert_eq!((bound.ip().octets(), bound.port()), ([127, 64, 0, 1], 0));
+    }
+}

@@ -7,8 +7,9 @@ use rustix::net::Shutdown;
 use super::connection::{Connection, Io, send};
 use super::event_loop::{EventLoop, State};
 use super::head::{self, Authorization, Framing, Method, Reading, Request, Target};
+use super::inbox::Message;
 use super::intake::Intake;
-use super::job::Job;
+use super::job::{Handed, Job};
 use super::observer::{Event, Level};
 use super::reply::{self, Reply};
 use super::tokens::{Judged, Verdict};
@@ -258,7 +259,7 @@ impl EventLoop {
     pub fn go_on_replying(
         &mut self,
         key: u64,
-        connection: Connection,
+        mut connection: Connection,
         bytes: Vec<u8>,
         mut at: usize,
         keep_alive: bool,
@@ -282,7 +283,16 @@ impl EventLoop {
                 Io::Ended | Io::Failed(_) => return,
             }
         }
-        self.answered(key, connection, keep_alive);
+        if connection.buffer.is_empty() {
+            return self.answered(key, connection, keep_alive);
+        }
+        // The next request is here already. Answered from within this answer, a pile of them would fill the stack.
+        self.release(key, &mut connection);
+        let served = Handed::Served {
+            connection,
+            keep_alive,
+        };
+        self.shared.inbox.send(Message::Handed(served));
     }
 
     /// The last byte of an answer is with the kernel.

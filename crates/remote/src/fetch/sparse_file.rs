@@ -93,13 +93,22 @@ impl SparseFile {
             return Ok(());
         }
         let (old, new) = (self.cached_from, self.cached_from + WINDOW);
-        // Errors of the data itself come again from fsync; tmpfs and the like refuse these calls.
-        let _ = extents::start_writeback(&self.file, new, WINDOW);
-        if extents::finish_writeback(&self.file, old, WINDOW).is_ok() {
+        understood(extents::start_writeback(&self.file, new, WINDOW))?;
+        if understood(extents::finish_writeback(&self.file, old, WINDOW))? {
             let _ = extents::forget_cached(&self.file, old, WINDOW);
         }
         self.cached_from = new;
         Ok(())
+    }
+}
+
+/// Whether a call that only hastens write-back is known here; tmpfs and the like refuse it. An error of the data
+/// itself is told once on each descriptor: passed over here, fsync would call the file durable that lost a block.
+fn understood(result: Result<()>) -> Result<bool> {
+    match result {
+        Ok(()) => Ok(true),
+        Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::INVAL | Errno::SPIPE) => Ok(false),
+        Err(errno) => Err(errno),
     }
 }
 
@@ -137,5 +146,18 @@ impl Iterator for DataRuns<'_> {
         let from = self.at;
         self.skip(false);
         (self.at > from).then_some((from, self.at))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_write_back_ends_the_fetch_because_fsync_will_not_tell_it_again() {
+        assert_eq!(understood(Err(Errno::IO)), Err(Errno::IO));
+        assert_eq!(understood(Err(Errno::NOSPC)), Err(Errno::NOSPC));
+        assert_eq!(understood(Err(Errno::OPNOTSUPP)), Ok(false));
+        assert_eq!(understood(Ok(())), Ok(true));
     }
 }
