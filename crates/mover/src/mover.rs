@@ -98,6 +98,8 @@ pub(crate) struct State {
     pub journal: Journal,
     /// Operations a thread is at work on, and their names.
     running: HashMap<String, [Place; 2]>,
+    /// Names a thread is removing for good.
+    removing: Vec<Place>,
     /// Moves that needed no record and that nobody has called done.
     unrecorded: HashSet<String>,
 }
@@ -140,6 +142,21 @@ impl Drop for Claim<'_> {
     }
 }
 
+/// While it lives, no move begins with the name or goes on with it.
+pub(crate) struct Removing<'a> {
+    mover: &'a Mover,
+    place: Place,
+}
+
+impl Drop for Removing<'_> {
+    fn drop(&mut self) {
+        let mut state = self.mover.state();
+        if let Some(at) = state.removing.iter().position(|each| *each == self.place) {
+            state.removing.swap_remove(at);
+        }
+    }
+}
+
 impl Mover {
     /// Opens or creates the journal and locks it. Its directory must exist.
     /// # Errors
@@ -149,6 +166,7 @@ impl Mover {
         let state = State {
             journal,
             running: HashMap::new(),
+            removing: Vec::new(),
             unrecorded: HashSet::new(),
         };
         Ok(Mover {
@@ -174,6 +192,9 @@ impl Mover {
         if state.running.contains_key(op) {
             return Err(Failure::new(Code::Busy, op, "this operation is under way"));
         }
+        if let Some(place) = places.iter().find(|place| state.removing.contains(place)) {
+            return Err(Failure::new(Code::Busy, place.label(), "is being removed"));
+        }
         state.running.insert(op.to_owned(), places);
         Ok(Claim {
             mover: self,
@@ -193,7 +214,8 @@ impl Mover {
 
     /// Brings the source's content to the target, durably, on the calling thread.
     /// # Errors
-    /// The source is intact, and no partial target has a final name.
+    /// No partial target has a final name, and the source is intact. Only where a rename could be neither made durable
+    /// nor taken back, the file is complete under its new name; the message says so.
     pub fn transfer(&self, request: &TransferRequest, control: &Control) -> Result<Durable> {
         let began = Instant::now();
         request.check()?;
@@ -264,18 +286,45 @@ impl Mover {
         })
     }
 
-    /// Whether a thread is at work on this name.
-    pub(crate) fn is_under_way(&self, place: &Place) -> bool {
-        self.state()
-            .running
-            .values()
-            .flatten()
-            .any(|used| used == place)
+    /// Keeps moves away from a name that is removed for good, unless one is at work on it. A move that has looked
+    /// at its target must not lose it before it unlinks its source.
+    pub(crate) fn claim_removal(&self, place: Place) -> Result<Removing<'_>> {
+        let mut state = self.state();
+        if state.running.values().flatten().any(|used| *used == place) {
+            return Err(Failure::new(Code::Busy, place.label(), "is being moved"));
+        }
+        state.removing.push(place.clone());
+        Ok(Removing { mover: self, place })
     }
 
     pub(crate) fn record_done(&self, op: &str, control: &Control) -> Result<()> {
         self.append(Record::Done { op: op.to_owned() })?;
         control.step(Step::DoneRecorded);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_moved_or_removed_but_not_both() {
+        let temp = tempfile::tempdir().unwrap();
+        let mover = Mover::open(&temp.path().join("moves.journal")).unwrap();
+        let place = |name: &str| Place {
+            root: temp.path().to_owned(),
+            name: name.to_owned(),
+        };
+        let places = || [place("sealed/a"), place("sealed/b")];
+        let removing = mover.claim_removal(place("sealed/b")).unwrap();
+        let busy = mover.claim("op", places()).err().unwrap();
+        assert_eq!(busy.code, Code::Busy);
+        drop(removing);
+        let moving = mover.claim("op", places()).unwrap();
+        let busy = mover.claim_removal(place("sealed/a")).err().unwrap();
+        assert_eq!(busy.code, Code::Busy);
+        drop(moving);
+        drop(mover.claim_removal(place("sealed/a")).unwrap());
     }
 }

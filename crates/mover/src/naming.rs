@@ -45,7 +45,11 @@ fn name_in_steps(
         }
         Err(errno) => return Err(errno),
     }
-    files::sync(to)?;
+    if let Err(errno) = files::sync(to) {
+        // A name that may vanish is none. Left there, the next try would sync the directory again, and be lied to.
+        let _ = names::unlink(to, new);
+        return Err(errno);
+    }
     names::unlink(from, old)?;
     Ok(true)
 }
@@ -131,6 +135,25 @@ mod tests {
         assert_eq!(std::fs::read(temp.path().join("to/b")).unwrap(), b"file");
         assert_eq!(std::fs::read(temp.path().join("to/d/x")).unwrap(), b"in it");
         assert_eq!(files::list(&from).unwrap(), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_link_whose_directory_cannot_be_synced_is_taken_back() {
+        use std::os::unix::fs::OpenOptionsExt;
+        let temp = tempfile::tempdir().unwrap();
+        let (from, _) = dirs(temp.path());
+        std::fs::write(temp.path().join("from/a"), "file").unwrap();
+        // Names can be made below an O_PATH descriptor, but fsync refuses it.
+        let o_path = 0o10_000_000;
+        let to = std::fs::OpenOptions::new()
+            .read(true)
+            .custom_flags(o_path)
+            .open(temp.path().join("to"))
+            .unwrap();
+        let named = name_in_steps(from.as_fd(), "a", to.as_fd(), "a", false);
+        assert_eq!(named, Err(Errno::BADF));
+        assert!(!temp.path().join("to/a").exists());
+        assert_eq!(std::fs::read(temp.path().join("from/a")).unwrap(), b"file");
     }
 
     #[test]

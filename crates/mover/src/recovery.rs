@@ -195,7 +195,7 @@ impl<'a> Begun<'a> {
             return self.discard(target, control);
         };
         if source.same_content(&there, (&label, &target.label()), control)? {
-            return self.complete(target, &there, control);
+            return self.complete(target, control);
         }
         // Another's file: ours would have taken the private name's place.
         if self.has_temp(target)? {
@@ -207,15 +207,9 @@ impl<'a> Begun<'a> {
         ))
     }
 
-    /// The final name was given: makes it as durable as the move would have.
-    fn complete(
-        &self,
-        target: &Spot,
-        there: &Contents,
-        control: &Control,
-    ) -> Result<RecoveredState> {
+    /// The final name was given, and its content is on the disk: makes the name as durable as the move would have.
+    fn complete(&self, target: &Spot, control: &Control) -> Result<RecoveredState> {
         target.root.check()?;
-        there.sync(&target.label())?;
         target.sync_names()?;
         control.step(Step::NameDurable);
         self.discard(target, control)?;

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use sys::files::{self, Kind};
+use sys::files::{self, Kind, Stat};
 use sys::{Errno, names};
 
 use crate::control::{Control, Step};
@@ -73,9 +73,7 @@ impl Mover {
             root: root.to_owned(),
             name: name.to_owned(),
         };
-        if self.is_under_way(&place) {
-            return Err(Failure::new(Code::Busy, place.label(), "is being moved"));
-        }
+        let _claim = self.claim_removal(place)?;
         let root = Root::open(root)?;
         let spot = match Spot::open(root, name) {
             Err(failure) if failure.errno == Some(Errno::NOENT.raw_os_error()) => {
@@ -157,11 +155,14 @@ fn unlink_source(entry: &OpenMove, manifest: &Manifest, control: &Control) -> Re
     let temp = source.temp(&intent.op);
     if manifest.directory {
         let fetching = source.fetching()?;
-        if files::stat_at(&fetching, &temp) == Err(Errno::NOENT) {
-            match set_aside(&source, &fetching, &temp, manifest)? {
-                true => control.step(Step::SourceSetAside),
-                false => return source.sync_names(),
+        let aside_label = source.temp_label(&intent.op);
+        match Contents::read(&fetching, &temp, &aside_label)? {
+            // An earlier call may have been stopped before it looked a second time.
+            Some(aside) => manifest.check_source(&aside, &aside_label)?,
+            None if set_aside(&source, &fetching, &temp, manifest)? => {
+                control.step(Step::SourceSetAside);
             }
+            None => return source.sync_names(),
         }
         return unlink_directory(&source, &fetching, &temp, manifest);
     }
@@ -181,12 +182,28 @@ fn check_not_target(entry: &OpenMove, source: &Spot) -> Result<()> {
         &intent.target.name,
     )?;
     let at = |spot: &Spot| files::stat(&spot.dir).during("fstat", || spot.label_of("."));
-    if at(source)?.same_inode(&at(&target)?) && source.leaf == target.leaf {
+    let one_dir = is_one_object(&at(source)?, &at(&target)?);
+    let one_file = match (source.stat()?, target.stat()?) {
+        // A second hard link is another name: taking one away leaves the other.
+        (Some(ours), Some(theirs)) if ours.kind == Kind::File && ours.links > 1 => {
+            one_dir && is_one_object(&ours, &theirs)
+        }
+        (Some(ours), Some(theirs)) => is_one_object(&ours, &theirs),
+        _ => false,
+    };
+    if one_file || one_dir && source.leaf == target.leaf {
         let message =
             "source and target are now one file; it is kept. Was a storage path mounted elsewhere?";
         return Err(Failure::new(Code::PathChanged, source.label(), message));
     }
     Ok(())
+}
+
+/// Whether two stats are of one inode. One share mounted twice has two device numbers; but no two inodes share
+/// their number and both their times to the nanosecond.
+fn is_one_object(one: &Stat, other: &Stat) -> bool {
+    let seen = |stat: &Stat| (stat.ino, stat.size, stat.mtime_ns, stat.ctime_ns);
+    one.same_inode(other) || seen(one) == seen(other)
 }
 
 /// Gives the source directory its private name, so that half of it is never seen. False if it is gone.
@@ -240,4 +257,34 @@ fn unlink_directory(
         other => other.during("unlinkat", || label)?,
     }
     files::sync(fetching).during("fsync", || source.label_of("fetching"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_seen_through_two_mounts_of_one_share_is_one_file() {
+        let temp = tempfile::tempdir().unwrap();
+        let dir = files::open_root(temp.path()).unwrap();
+        for name in ["a", "b"] {
+            std::fs::write(temp.path().join(name), "same").unwrap();
+        }
+        let (a, b) = (
+            files::stat_at(&dir, "a").unwrap(),
+            files::stat_at(&dir, "b").unwrap(),
+        );
+        let elsewhere = |stat: Stat| Stat {
+            dev: stat.dev + 1,
+            ..stat
+        };
+        assert!(is_one_object(&a, &elsewhere(a)));
+        assert!(!is_one_object(&a, &b));
+        let same_number = Stat {
+            ino: a.ino,
+            ctime_ns: a.ctime_ns + 1,
+            ..elsewhere(b)
+        };
+        assert!(!is_one_object(&a, &same_number));
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Each rung is done, not here (the next one is tried), or failed (everything is undone).
 
-use sys::{Errno, files, names};
+use sys::{Errno, files};
 
 use crate::control::{Control, Step};
 use crate::failure::{Code, During, Failure, Result};
@@ -174,11 +174,16 @@ impl<'a> Job<'a> {
             _ => self.control.step(Step::Named),
         }
         if let Err(failure) = target.sync_names().and_then(|()| source.sync_names()) {
-            let back =
-                names::rename_noreplace(&target.dir, &target.leaf, &source.dir, &source.leaf);
+            let back = give_name(
+                &target.dir,
+                &target.leaf,
+                &source.dir,
+                &source.leaf,
+                self.contents.directory,
+            );
             return Err(match back {
-                Ok(()) => failure.adding("the file has its old name again"),
-                Err(_) => failure.adding("the file is complete, under its new name"),
+                Ok(true) => failure.adding("the file has its old name again"),
+                _ => failure.adding("the file is complete, under its new name"),
             });
         }
         self.control.step(Step::NameDurable);

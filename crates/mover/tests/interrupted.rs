@@ -180,6 +180,29 @@ fn a_removal_of_the_source_that_is_stopped_goes_on_where_it_was() {
     yard.assert_tidy();
 }
 
+#[test]
+fn a_source_that_was_set_aside_is_looked_at_again_before_it_is_unlinked() {
+    let (yard, before) = fresh(DIRECTORY);
+    let request = yard.copy_request(DIRECTORY);
+    let mover = yard.mover();
+    mover.transfer(&request, &Control::new()).unwrap();
+    // As a stop right behind the rename leaves it, with a file that was written just before that.
+    let fetching = yard.source.join("cache/fetching");
+    let aside = fetching.join(format!("s-t01000-7.{}", request.op));
+    fs::create_dir_all(&fetching).unwrap();
+    fs::rename(yard.from(DIRECTORY), &aside).unwrap();
+    fs::write(aside.join("p_aux"), "written after it was copied").unwrap();
+    let failure = mover
+        .remove_source(&request.op, &Control::new())
+        .unwrap_err();
+    assert_eq!(failure.code, Code::SourceChanged);
+    assert_eq!(
+        fs::read(aside.join("p_aux")).unwrap(),
+        b"written after it was copied"
+    );
+    assert!(snapshot(&yard.to(DIRECTORY)) == before);
+}
+
 /// A move stopped after `at`, then changed by `change`: recovery raises an alarm and touches nothing.
 fn assert_alarm(at: usize, change: impl FnOnce(&Yard), reason: &str) {
     let (yard, _) = fresh(FILE);

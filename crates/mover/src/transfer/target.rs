@@ -127,7 +127,6 @@ impl<'a> Target<'a> {
         }
         job.check_source()?;
         job.check_roots()?;
-        there.sync(&label)?;
         job.target.sync_names()?;
         self.remove_temp(fetching)?;
         job.control.arrived(job.contents.bytes());
@@ -145,6 +144,9 @@ impl<'a> Target<'a> {
             &target.leaf,
             job.contents.directory,
         );
+        if given.is_err() {
+            self.uncertain.set(self.may_be_named(fetching));
+        }
         if !given.during("renameat2", || target.label())? {
             return Ok(false);
         }
@@ -160,6 +162,17 @@ impl<'a> Target<'a> {
         }
         job.control.step(Step::NameDurable);
         Ok(true)
+    }
+
+    /// After a naming that failed: a network file system may have done it and lost the answer.
+    fn may_be_named(&self, fetching: &OwnedFd) -> bool {
+        let target = &self.job.target;
+        let named = files::stat_at(&target.dir, &target.leaf);
+        match (files::stat_at(fetching, &self.temp()), named) {
+            (_, Err(Errno::NOENT)) => false,
+            (Ok(temp), Ok(named)) => temp.same_inode(&named),
+            _ => true,
+        }
     }
 
     fn remove_temp(&self, fetching: &OwnedFd) -> Result<()> {
