@@ -12,6 +12,8 @@ pub const TREE_D: &str = "sc-02-data-tree-d.dat";
 const LAYER_1: &str = "sc-02-data-layer-1.dat";
 const SYNTHETIC_PROOFS: &str = "syn-porep-vanilla-proofs.dat";
 const NODE: u64 = 32;
+/// comm_c and comm_r_last.
+const P_AUX_BYTES: u64 = 64;
 /// Nodes compared between the sealed file and tree-d.
 const SAMPLES: u64 = 64;
 
@@ -84,6 +86,20 @@ pub fn require_untouched_by_pc2(
         }
     }
     Ok(())
+}
+
+/// Fails unless PC2's last file is there and whole. A power cut can leave it empty; the crates read a damaged one
+/// without a word, and the SNARK made from it does not verify.
+pub fn require_p_aux(cache: &Path) -> Result<(), Failure> {
+    let p_aux = cache.join("p_aux");
+    let bytes = p_aux.metadata().of("PC2's last file", &p_aux)?.len();
+    if bytes == P_AUX_BYTES {
+        return Ok(());
+    }
+    Err(Failure::bad_sector(format!(
+        "{} has {bytes} bytes instead of {P_AUX_BYTES}: it is damaged",
+        p_aux.display()
+    )))
 }
 
 /// Whether the layers are still there.

@@ -13,6 +13,7 @@ use filecoin_proofs_api::{
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::cache_dir::require_p_aux;
 use crate::failure::{Failure, NamesFile};
 use crate::parameters::{Circuit, Use, require};
 use crate::registry::{Hex32, PostKind, Sector, post_proof, prover_id};
@@ -61,7 +62,7 @@ pub struct VanillaPost {
 impl VanillaPost {
     pub fn run(self) -> Result<Value, Failure> {
         let proof = post_proof(self.kind, self.sector.proof)?;
-        self.check_p_aux()?;
+        require_p_aux(&self.cache)?;
         let replica = PrivateReplicaInfo::new(proof, self.comm_r.0, self.cache, self.sealed);
         let vanilla = post::generate_single_vanilla_proof(
             proof,
@@ -70,19 +71,6 @@ impl VanillaPost {
             &self.challenges,
         )?;
         Ok(json!({ "vanillaProof": STANDARD.encode(vanilla) }))
-    }
-
-    /// The crates read a damaged p_aux without a word, and the SNARK made from it does not verify.
-    fn check_p_aux(&self) -> Result<(), Failure> {
-        let p_aux = self.cache.join("p_aux");
-        let bytes = p_aux.metadata().of("the cache's file", &p_aux)?.len();
-        if bytes == 64 {
-            return Ok(());
-        }
-        Err(Failure::bad_sector(format!(
-            "{} has {bytes} bytes instead of 64: it is damaged",
-            p_aux.display()
-        )))
     }
 }
 

@@ -162,12 +162,19 @@ impl Commit2 {
         require(Circuit::Porep, self.sector.proof, Use::Prove)?;
         let file = File::open(&self.input).of("C1's output", &self.input)?;
         let phase1: seal::SealCommitPhase1Output = serde_json::from_reader(BufReader::new(file))
-            .map_err(|error| {
-                let input = self.input.display();
-                Failure::bad_request(format!("{input} is no output of C1: {error}"))
-            })?;
+            .map_err(|error| self.unreadable(error))?;
         let output = seal::seal_commit_phase2(phase1, self.sector.prover_id(), self.sector.id())?;
         Ok(json!({ "proof": STANDARD.encode(output.proof) }))
+    }
+
+    /// A disk that fails is no fault of the request.
+    fn unreadable(&self, error: serde_json::Error) -> Failure {
+        if error.is_io() {
+            let failed: Result<(), _> = Err(std::io::Error::from(error));
+            return failed.of("C1's output", &self.input).unwrap_err();
+        }
+        let input = self.input.display();
+        Failure::bad_request(format!("{input} is no output of C1: {error}"))
     }
 }
 
@@ -217,9 +224,8 @@ pub struct Finalize {
 
 impl Finalize {
     pub fn run(self) -> Result<Value, Failure> {
-        let p_aux = self.cache.join("p_aux");
         // Without it PC2 has not ended: layers and trees are then all there is of the sector.
-        p_aux.metadata().of("PC2's last file", &p_aux)?;
+        cache_dir::require_p_aux(&self.cache)?;
         seal::clear_cache(&self.cache)?;
         if self
             .sector

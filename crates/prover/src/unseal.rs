@@ -10,7 +10,7 @@ use filecoin_proofs_api::seal::get_unsealed_range_mapped;
 use filecoin_proofs_api::{UnpaddedByteIndex, UnpaddedBytesAmount};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use unsealed::{padded, unpadded};
+use unsealed::{Allocated, padded, unpadded};
 
 use crate::commitment::Tree;
 use crate::failure::{Failure, NamesFile};
@@ -41,13 +41,15 @@ impl Unseal {
     pub fn run(self) -> Result<Value, Failure> {
         self.check()?;
         let range = padded(self.offset)..padded(self.offset + self.size);
-        let mut target = if self.unsealed.exists() {
+        // An empty file is what a task leaves that was killed before it wrote the trailer.
+        let begun = fs::metadata(&self.unsealed).is_ok_and(|found| found.len() > 0);
+        let mut target = if begun {
             UnsealedFile::open(&self.unsealed, self.sector.bytes())?
         } else {
             UnsealedFile::create(&self.unsealed, self.sector.bytes())?
         };
         if !target.holds(&range) {
-            self.decode(target.file())?;
+            self.decode(&target)?;
             target.allocate(range)?;
         }
         Ok(json!({}))
@@ -75,10 +77,11 @@ impl Unseal {
         Ok(())
     }
 
-    fn decode(&self, target: &File) -> Result<(), Failure> {
+    fn decode(&self, target: &UnsealedFile) -> Result<(), Failure> {
         fs::create_dir(&self.scratch_cache).of("the scratch directory", &self.scratch_cache)?;
         let whole = self.size == unpadded(self.sector.bytes());
-        let mut writer = PadWriter::new(target, padded(self.offset), whole);
+        let (file, held) = (target.file(), target.allocated());
+        let mut writer = PadWriter::new(file, held, padded(self.offset), whole);
         let written = get_unsealed_range_mapped(
             self.sector.proof,
             self.scratch_cache.clone(),
@@ -106,18 +109,21 @@ impl Unseal {
     }
 }
 
-/// Pads data bytes on their way into an unsealed file.
+/// Pads data bytes on their way into an unsealed file. What it holds already is not written over: a damaged replica
+/// unseals to noise, and the noise would take the place of good data before anyone could tell.
 struct PadWriter<'a> {
     file: &'a File,
+    held: &'a Allocated,
     at: u64,
     waiting: Vec<u8>,
     tree: Option<Tree>,
 }
 
 impl<'a> PadWriter<'a> {
-    fn new(file: &'a File, at: u64, with_tree: bool) -> Self {
+    fn new(file: &'a File, held: &'a Allocated, at: u64, with_tree: bool) -> Self {
         Self {
             file,
+            held,
             at,
             waiting: Vec::with_capacity(2 * BATCH),
             tree: with_tree.then(Tree::default),
@@ -127,7 +133,16 @@ impl<'a> PadWriter<'a> {
     fn write_out(&mut self, bytes: usize) -> io::Result<()> {
         let mut padded = Vec::with_capacity(bytes / 127 * 128);
         Fr32Reader::new(&self.waiting[..bytes]).read_to_end(&mut padded)?;
-        self.file.write_all_at(&padded, self.at)?;
+        let mut missing = Allocated::none();
+        missing.insert(self.at..self.at + padded.len() as u64);
+        for range in self.held.ranges() {
+            missing.remove(range);
+        }
+        let inside = |at: u64| usize::try_from(at - self.at).expect("at most a batch");
+        for range in missing.ranges() {
+            let part = &padded[inside(range.start)..inside(range.end)];
+            self.file.write_all_at(part, range.start)?;
+        }
         self.at += padded.len() as u64;
         self.waiting.drain(..bytes);
         if let Some(tree) = &mut self.tree {
@@ -170,7 +185,8 @@ mod tests {
             .read_to_end(&mut expected)
             .unwrap();
         let file = tempfile::tempfile().unwrap();
-        let mut writer = PadWriter::new(&file, 0, true);
+        let nothing = Allocated::none();
+        let mut writer = PadWriter::new(&file, &nothing, 0, true);
         for part in data.chunks(100) {
             writer.write_all(part).unwrap();
         }
@@ -178,5 +194,25 @@ mod tests {
         let mut found = vec![0; 1024];
         file.read_exact_at(&mut found, 0).unwrap();
         assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn what_the_file_holds_already_is_not_written_over() {
+        let file = tempfile::tempfile().unwrap();
+        file.write_all_at(&[7; 512], 256).unwrap();
+        let mut held = Allocated::none();
+        held.insert(256..768);
+        let mut writer = PadWriter::new(&file, &held, 0, false);
+        writer.write_all(&[0xff; 127 * 8]).unwrap();
+        assert!(writer.finish().unwrap());
+        let mut found = vec![0; 1024];
+        file.read_exact_at(&mut found, 0).unwrap();
+        assert_eq!(found[256..768], [7; 512]);
+        assert!(
+            found[..256]
+                .iter()
+                .chain(&found[768..])
+                .all(|byte| *byte != 7)
+        );
     }
 }

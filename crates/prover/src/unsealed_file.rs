@@ -39,7 +39,7 @@ impl UnsealedFile {
             .open(path)
             .of("the unsealed file", path)?;
         let allocated = Allocated::none();
-        file.set_len(sector_bytes)?;
+        // In one write: a file of exactly the sector's length counts as wholly allocated, and would read as zeroes.
         write(&file, sector_bytes, &allocated)?;
         Ok(Self::new(file, sector_bytes, allocated, path))
     }
@@ -68,6 +68,11 @@ impl UnsealedFile {
 
     pub fn holds(&self, range: &Range<u64>) -> bool {
         self.allocated.contains(range)
+    }
+
+    /// What is in the file already.
+    pub fn allocated(&self) -> &Allocated {
+        &self.allocated
     }
 
     /// Fails unless the padded `range` is there; an empty one always is.

@@ -26,7 +26,23 @@ impl Prover {
     }
 
     pub fn start_with(directory: &Path, environment: &[(&str, &str)]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_sealyard-prover"))
+        let program = Command::new(env!("CARGO_BIN_EXE_sealyard-prover"));
+        Self::spawn(program, directory, environment)
+    }
+
+    /// One that the kernel kills when it writes behind so many blocks of 512 bytes of any file.
+    pub fn start_killed_behind(directory: &Path, blocks: u64) -> Self {
+        let mut shell = Command::new("sh");
+        shell.args([
+            "-c",
+            &format!("ulimit -c 0; ulimit -f {blocks}; exec \"$0\""),
+        ]);
+        shell.arg(env!("CARGO_BIN_EXE_sealyard-prover"));
+        Self::spawn(shell, directory, &[])
+    }
+
+    fn spawn(mut program: Command, directory: &Path, environment: &[(&str, &str)]) -> Self {
+        let mut child = program
             .current_dir(directory)
             .env("TMPDIR", directory)
             .env(

@@ -5,7 +5,7 @@ use std::os::unix::fs::{FileExt, MetadataExt};
 
 use serde_json::{Value, json};
 
-use crate::child::{DATA, Files, SECTOR, TICKET, V1_1};
+use crate::child::{DATA, Files, Prover, SECTOR, TICKET, V1_1};
 
 fn read(files: &Files, unsealed: &str, offset: u64, size: u64) -> Value {
     json!({
@@ -119,4 +119,22 @@ fn zeroes_take_no_blocks_and_overwrite_what_a_killed_task_left() {
     let mut found = [1; 4096];
     file.read_exact_at(&mut found, 5 << 20).unwrap();
     assert_eq!(found, [0; 4096]);
+}
+
+#[test]
+fn an_unsealing_killed_before_the_trailer_leaves_nothing_that_counts_as_data() {
+    let files = Files::new(V1_1);
+    let (_, pc2) = files.seal();
+    let task = files.unseal(&pc2, 0, DATA);
+    let mut killed = Prover::start_killed_behind(files.directory.path(), SECTOR / 512);
+    killed.say(&json!({ "id": "1", "task": task }).to_string());
+    assert_eq!(killed.end(), None, "a signal ended it");
+    let left = File::open(files.at("again")).unwrap();
+    assert!(unsealed::read(&left, SECTOR).is_err());
+    files.run(task);
+    files.run(read(&files, "again", 0, DATA));
+    assert_eq!(
+        fs::read(files.at(&format!("read-0-{DATA}"))).unwrap(),
+        files.data()
+    );
 }
