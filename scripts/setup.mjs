@@ -9,7 +9,9 @@
  */
 import { addon } from './setup/addon.mjs'
 import { dist } from './setup/dist.mjs'
+import { alone } from './setup/lock.mjs'
 import { npmPackages } from './setup/npm.mjs'
+import { TOP } from './setup/paths.mjs'
 import { prover } from './setup/prover.mjs'
 import { StepFailed, say, seconds, step } from './setup/step.mjs'
 import { checkBuildTools, checkNode } from './setup/tools.mjs'
@@ -27,10 +29,17 @@ function wantedParts() {
   )
 }
 
+const dueParts = () => wantedParts().filter((name) => !PARTS[name].isCurrent())
+
 async function setUp() {
-  const began = performance.now()
   checkNode()
-  const due = wantedParts().filter((name) => !PARTS[name].isCurrent())
+  if (dueParts().length > 0) await alone(TOP, makeDueParts)
+}
+
+async function makeDueParts() {
+  const began = performance.now()
+  // Another set-up may just have made them.
+  const due = dueParts()
   if (due.length === 0) return
   if (due.includes('addon') || due.includes('prover')) checkBuildTools()
   const make = (name) => (due.includes(name) ? step(PARTS[name].title, PARTS[name].make) : undefined)

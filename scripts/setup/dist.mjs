@@ -1,5 +1,5 @@
 /** Compiles `src` to `dist`, with the files beside the TypeScript that the programs read. */
-import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { at } from './paths.mjs'
 import { filesBelow, hashOf, readStamp, writeStamp } from './stamps.mjs'
@@ -13,6 +13,7 @@ export const dist = {
   isCurrent: () => existsSync(at('dist')) && readStamp('dist') === hash(),
   async make() {
     const wanted = hash()
+    removeLeftovers()
     // Beside dist, so that the source maps' relative paths stay right after the rename.
     const fresh = at(`dist.${process.pid}`)
     try {
@@ -31,6 +32,13 @@ export const dist = {
     }
     writeStamp('dist', wanted)
   },
+}
+
+/** What a set-up that was killed has left; no other is at work now. */
+function removeLeftovers() {
+  for (const name of readdirSync(at())) {
+    if (/^dist\.(old\.)?\d+$/.test(name)) rmSync(at(name), { recursive: true, force: true })
+  }
 }
 
 function copyAssets(from, to) {

@@ -5,6 +5,7 @@
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { place } from './addon.mjs'
+import { alone } from './lock.mjs'
 import { at, CACHE, PROVER_MANIFEST } from './paths.mjs'
 import { hashOf, readStamp, writeStamp } from './stamps.mjs'
 import { cargoProgress, run } from './step.mjs'
@@ -41,7 +42,10 @@ export const prover = {
   async make() {
     const wanted = hash()
     const kept = join(CACHE, 'prover', hashOf([], { also: `${wanted}\n${platform()}` }).slice(0, 32))
-    if (!BINARIES.every((name) => existsSync(join(kept, name)))) await build(kept)
+    // Clones share cargo's output: one must not carry off what another has just built from other sources.
+    await alone(CACHE, async () => {
+      if (!BINARIES.every((name) => existsSync(join(kept, name)))) await build(kept)
+    })
     for (const name of BINARIES) place(join(kept, name), at('build', name))
     writeStamp('prover', wanted)
   },
@@ -64,7 +68,7 @@ async function build(kept) {
     renameSync(fresh, kept)
   } catch (error) {
     rmSync(fresh, { recursive: true, force: true })
-    // Another clone was quicker; its build is as good.
+    // Another machine with this home directory was quicker; its build is as good.
     if (!BINARIES.every((name) => existsSync(join(kept, name)))) throw error
   }
 }

@@ -28,7 +28,10 @@ export function seconds(ms) {
 export async function step(title, work) {
   const began = performance.now()
   say(`${title} …`)
-  const result = await work()
+  const result = await Promise.resolve(work()).catch((error) => {
+    // A full or read-only disk is no bug of ours: its message is enough.
+    throw typeof error.syscall === 'string' ? new StepFailed(title, error.message) : error
+  })
   say(`${title}: done in ${seconds(performance.now() - began)}`)
   return result
 }
