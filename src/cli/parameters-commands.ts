@@ -3,7 +3,7 @@ import { systemClock } from '../base/clock.ts'
 import { silentLogger } from '../base/log.ts'
 import { listParameters } from '../proofs/list-parameters.ts'
 import { makeParameters } from '../proofs/make-parameters.ts'
-import { CIRCUITS, type Circuit, ownParameterDirectory, parameterDirectory } from '../proofs/parameters.ts'
+import { CIRCUITS, type Circuit, parameterDirectories } from '../proofs/parameters.ts'
 import { SEAL_PROOFS, type SectorSizeName } from '../sectors/proof-types.ts'
 import { terminal } from './program.ts'
 import { formatTable } from './table.ts'
@@ -24,8 +24,8 @@ export function parametersCommands(): Command {
     )
   parameters
     .command('list')
-    .description('show which parameters are in the directory that the executor reads')
-    .option('--directory <dir>', 'look there (FIL_PROOFS_PARAMETER_CACHE, then Sealyard’s own cache)')
+    .description('show which parameters are in the directories that the executor reads')
+    .option('--directory <dir>', 'look there alone (FIL_PROOFS_PARAMETER_CACHE, then Sealyard’s own cache)')
     .option('--json', 'as JSON')
     .action((flags: { directory?: string; json?: true }) => list(flags.directory ?? '', flags.json === true))
   return parameters
@@ -36,30 +36,35 @@ async function make(circuit: Circuit, size: SectorSizeName): Promise<void> {
   const onLine = (line: string) => void stderr.write(`${line}\n`)
   const directory = await makeParameters({ circuit, sizeName: size, env, onLine })
   stdout.write(`${directory}\n`)
-  if (parameterDirectory('', env) === ownParameterDirectory(env)) return
-  stderr.write(
-    'FIL_PROOFS_PARAMETER_CACHE is set to another directory: daemons with this environment read that one\n',
-  )
 }
 
 async function list(chosen: string, asJson: boolean): Promise<void> {
   const { env, stdout } = terminal
-  const directory = parameterDirectory(chosen, env)
-  const rows = await listParameters({ directory, env, log: silentLogger, clock: systemClock })
-  if (asJson) {
-    stdout.write(`${JSON.stringify({ directory, parameters: rows }, null, 2)}\n`)
-    return
+  const found = []
+  for (const directory of parameterDirectories(chosen, env)) {
+    const parameters = await listParameters({ directory, env, log: silentLogger, clock: systemClock })
+    found.push({ directory, parameters })
   }
-  const table = rows.map(({ circuit, sizeName, parameters, verifyingKey, canProve, canVerify }) => [
-    circuit,
-    sizeName,
-    canProve ? 'yes' : 'no',
-    canVerify ? 'yes' : 'no',
-    parameters.state,
-    verifyingKey.state,
+  if (asJson) stdout.write(`${JSON.stringify(found, null, 2)}\n`)
+  else stdout.write(found.map(formatDirectory).join('\n'))
+}
+
+interface Listed {
+  readonly directory: string
+  readonly parameters: Awaited<ReturnType<typeof listParameters>>
+}
+
+function formatDirectory({ directory, parameters }: Listed): string {
+  const rows = parameters.map((each) => [
+    each.circuit,
+    each.sizeName,
+    each.canProve ? 'yes' : 'no',
+    each.canVerify ? 'yes' : 'no',
+    each.parameters.state,
+    each.verifyingKey.state,
   ])
-  stdout.write(`${directory}\n\n`)
-  stdout.write(formatTable(['Circuit', 'Sectors', 'Proves', 'Verifies', 'Parameters', 'Key'], table))
+  const header = ['Circuit', 'Sectors', 'Proves', 'Verifies', 'Parameters', 'Key']
+  return `${directory}\n\n${formatTable(header, rows)}`
 }
 
 /** @throws SealyardError USAGE */

@@ -30,9 +30,16 @@ export function ownParameterDirectory(env: NodeJS.ProcessEnv): string {
 }
 
 /**
- * Where parameters are read from.
+ * Where parameters are looked for, in this order: what the setting names and nothing else; else the operator's
+ * directory, then Sealyard's own cache, because an operator's holds the network's sizes and no home-made ones.
  * @param setting Proofs.ParameterCache; empty when it is not set
  */
-export function parameterDirectory(setting: string, env: NodeJS.ProcessEnv): string {
-  return resolve(setting || env.FIL_PROOFS_PARAMETER_CACHE || ownParameterDirectory(env))
+export function parameterDirectories(
+  setting: string,
+  env: NodeJS.ProcessEnv,
+): readonly [string, ...string[]] {
+  if (setting !== '') return [resolve(setting)]
+  const own = ownParameterDirectory(env)
+  const operators = env.FIL_PROOFS_PARAMETER_CACHE
+  return operators ? [resolve(operators), own] : [own]
 }

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { readdir, truncate } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -7,16 +8,39 @@ import { silentLogger } from '../../src/base/log.ts'
 import { listParameters } from '../../src/proofs/list-parameters.ts'
 import { makeParameters } from '../../src/proofs/make-parameters.ts'
 import { openExecutor } from '../../src/proofs/open-executor.ts'
-import { ownParameterDirectory, parameterDirectory } from '../../src/proofs/parameters.ts'
+import { ownParameterDirectory, parameterDirectories, sealyardCache } from '../../src/proofs/parameters.ts'
 import { environment, PROOF_2KIB, SEED, SectorAtHand, temporary } from './sector-at-hand.ts'
 
-test('the setting comes before the environment, and that before our own cache', (t) => {
+test('the setting stands alone; else the operator’s directory is asked first, then our own cache', (t) => {
   const env = { FIL_PROOFS_PARAMETER_CACHE: '/params', XDG_CACHE_HOME: '/xdg' }
-  t.is(parameterDirectory('/chosen', env), '/chosen')
-  t.is(parameterDirectory('', env), '/params')
-  t.is(parameterDirectory('', { XDG_CACHE_HOME: '/xdg' }), '/xdg/sealyard/parameters')
-  t.is(parameterDirectory('', { SEALYARD_CACHE: '/ours', XDG_CACHE_HOME: '/xdg' }), '/ours/parameters')
-  t.is(parameterDirectory('', {}), join(homedir(), '.cache/sealyard/parameters'))
+  t.deepEqual(parameterDirectories('/chosen', env), ['/chosen'])
+  t.deepEqual(parameterDirectories('', env), ['/params', '/xdg/sealyard/parameters'])
+  t.deepEqual(parameterDirectories('', { XDG_CACHE_HOME: '/xdg' }), ['/xdg/sealyard/parameters'])
+  const ours = { SEALYARD_CACHE: '/ours', XDG_CACHE_HOME: '/xdg' }
+  t.deepEqual(parameterDirectories('', ours), ['/ours/parameters'])
+  t.deepEqual(parameterDirectories('', {}), [join(homedir(), '.cache/sealyard/parameters')])
+})
+
+test('home-made parameters are found beside an operator’s directory that has none of this size', async (t) => {
+  const at = await SectorAtHand.withProver(t, PROOF_2KIB)
+  const env = {
+    ...environment(at.directory),
+    SEALYARD_CACHE: sealyardCache(process.env),
+    FIL_PROOFS_PARAMETER_CACHE: join(at.directory, 'the network’s'),
+  }
+  await makeParameters({ circuit: 'window-post', sizeName: '2KiB', env })
+  const executor = await openExecutor({
+    kind: 'prover',
+    parameterCache: '',
+    env,
+    log: silentLogger,
+    clock: systemClock,
+  })
+  t.true(await executor.canProvePost('window', PROOF_2KIB))
+  t.false(existsSync(env.FIL_PROOFS_PARAMETER_CACHE), 'the operator’s directory is not made, nor written to')
+  const alone = { kind: 'prover', parameterCache: join(at.directory, 'none') } as const
+  const strict = await openExecutor({ ...alone, env, log: silentLogger, clock: systemClock })
+  t.false(await strict.canProvePost('window', PROOF_2KIB), 'a setting is taken at its word')
 })
 
 test('what was made proves a window PoSt; two makers at once make it once', async (t) => {
