@@ -12,6 +12,7 @@ use crate::background::in_background;
 use crate::failure::{NativeFailure, Nothing, Outcome, number, outcome, panicked, thrown};
 
 mod shapes;
+mod steps;
 
 use shapes::{Durable, Leftover, Progress, Recovered, Removed, Tier, TransferRequest};
 
@@ -79,7 +80,7 @@ impl Transfer {
         env: &Env,
     ) -> Result<PromiseRaw<'static, Either<Nothing, NativeFailure>>> {
         let request = self.request.clone();
-        let work = move |mover: &mover::Mover| mover.remove_source(&request.op, &Control::new());
+        let work = move |mover: &mover::Mover| mover.remove_source(&request.op, &steps::control());
         with((&self.slot, env), "sealyard-remove", work, OK)
     }
 
@@ -89,7 +90,7 @@ impl Transfer {
         with(
             (&self.slot, env),
             "sealyard-done",
-            move |mover| mover.done(&request.op),
+            move |mover| mover.done(&request.op).inspect(|()| steps::passed_done()),
             OK,
         )
     }
@@ -144,7 +145,7 @@ impl Mover {
         with(
             (&self.slot, env),
             "sealyard-recover",
-            |mover| mover.recover(&Control::new()),
+            |mover| mover.recover(&steps::control()),
             convert,
         )
     }
@@ -157,7 +158,7 @@ impl Mover {
         Ok(Transfer {
             slot: self.slot.clone(),
             request,
-            control: Arc::default(),
+            control: Arc::new(steps::control()),
         })
     }
 
@@ -167,7 +168,7 @@ impl Mover {
         env: &Env,
         op: String,
     ) -> Result<PromiseRaw<'static, Either<Nothing, NativeFailure>>> {
-        let work = move |mover: &mover::Mover| mover.remove_source(&op, &Control::new());
+        let work = move |mover: &mover::Mover| mover.remove_source(&op, &steps::control());
         with((&self.slot, env), "sealyard-remove", work, OK)
     }
 
@@ -180,7 +181,7 @@ impl Mover {
         with(
             (&self.slot, env),
             "sealyard-done",
-            move |mover| mover.done(&op),
+            move |mover| mover.done(&op).inspect(|()| steps::passed_done()),
             OK,
         )
     }

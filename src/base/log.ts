@@ -61,12 +61,16 @@ export class Log {
     }
   }
 
-  /** Changes one subsystem's level, or with `*` everybody's. */
+  /**
+   * Changes one subsystem's level, or with `*` everybody's.
+   * @throws SealyardError UNKNOWN_SUBSYSTEM: a level for nobody would seem to have been set
+   */
   setLevel(subsystem: string, level: LogLevel): void {
     if (subsystem === '*') {
       this.#defaultLevel = level
       this.#levels.clear()
     } else {
+      if (!this.#loggers.has(subsystem)) throw unknownSubsystem(subsystem, this.subsystems())
       this.#levels.set(subsystem, level)
     }
     for (const [name, logger] of this.#loggers) logger.level = this.#levels.get(name) ?? this.#defaultLevel
@@ -91,6 +95,14 @@ export class Log {
     this.#loggers.set(name, logger)
     return logger
   }
+}
+
+function unknownSubsystem(name: string, known: readonly string[]): SealyardError {
+  return new SealyardError({
+    code: 'UNKNOWN_SUBSYSTEM',
+    level: 'permanent',
+    message: `there is no subsystem '${name}'; there are ${known.join(', ')}`,
+  })
 }
 
 /** A log that keeps nothing, for calls that need one and have nobody to read it. */

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Clock } from '../base/clock.ts'
+import { durably } from '../base/durable-steps.ts'
 import type { Logger } from '../base/log.ts'
 import type { IndexApi } from '../protocol/apis.ts'
 import {
@@ -118,7 +119,9 @@ export class SectorIndex implements IndexApi {
       await this.#savePath(pathId)
     } else {
       this.#holdings.removePath(pathId)
-      await this.#writes.submit((trx) => trx.deleteFrom('storage_paths').where('id', '=', pathId).execute())
+      await durably('index.path-removed', () =>
+        this.#writes.submit((trx) => trx.deleteFrom('storage_paths').where('id', '=', pathId).execute()),
+      )
     }
     this.#changed()
   }
@@ -151,16 +154,18 @@ export class SectorIndex implements IndexApi {
     const rows = declarationRows(pathId, sector, bits, primary)
     if (rows.length === 0) return
     this.#holdings.add(pathId, sector, bits, primary)
-    await this.#writes.submit((trx) =>
-      trx
-        .insertInto('declarations')
-        .values(rows)
-        .onConflict((conflict) =>
-          conflict.columns(['path_id', 'miner', 'number', 'file_type']).doUpdateSet((eb) => ({
-            is_primary: eb.fn('max', ['declarations.is_primary', 'excluded.is_primary']),
-          })),
-        )
-        .execute(),
+    await durably('index.declared', () =>
+      this.#writes.submit((trx) =>
+        trx
+          .insertInto('declarations')
+          .values(rows)
+          .onConflict((conflict) =>
+            conflict.columns(['path_id', 'miner', 'number', 'file_type']).doUpdateSet((eb) => ({
+              is_primary: eb.fn('max', ['declarations.is_primary', 'excluded.is_primary']),
+            })),
+          )
+          .execute(),
+      ),
     )
     this.#changed()
   }
@@ -169,14 +174,16 @@ export class SectorIndex implements IndexApi {
     this.#holdings.remove(pathId, sector, bits)
     const types = fileTypesOf(bits).map((type) => FILE_TYPE_BIT[type])
     if (types.length === 0) return
-    await this.#writes.submit((trx) =>
-      trx
-        .deleteFrom('declarations')
-        .where('path_id', '=', pathId)
-        .where('miner', '=', sector.Miner)
-        .where('number', '=', sector.Number)
-        .where('file_type', 'in', types)
-        .execute(),
+    await durably('index.dropped', () =>
+      this.#writes.submit((trx) =>
+        trx
+          .deleteFrom('declarations')
+          .where('path_id', '=', pathId)
+          .where('miner', '=', sector.Miner)
+          .where('number', '=', sector.Number)
+          .where('file_type', 'in', types)
+          .execute(),
+      ),
     )
     this.#changed()
   }
@@ -233,12 +240,14 @@ export class SectorIndex implements IndexApi {
   #savePath(pathId: string): Promise<void> {
     const info = JSON.stringify(this.#paths.info(pathId))
     const row = { id: pathId, position: this.#paths.position(pathId), info }
-    return this.#writes.submit((trx) =>
-      trx
-        .insertInto('storage_paths')
-        .values(row)
-        .onConflict((conflict) => conflict.column('id').doUpdateSet({ info }))
-        .execute(),
+    return durably('index.path-saved', () =>
+      this.#writes.submit((trx) =>
+        trx
+          .insertInto('storage_paths')
+          .values(row)
+          .onConflict((conflict) => conflict.column('id').doUpdateSet({ info }))
+          .execute(),
+      ),
     )
   }
 

@@ -34,6 +34,20 @@ export function allowsMiner(path: Pick<PathRules, 'AllowMiners' | 'DenyMiners'>,
   return (path.AllowMiners.length === 0 || isListed(path.AllowMiners)) && !isListed(path.DenyMiners)
 }
 
+/** The rule in `sectorstore.json` that keeps a file off a path, as it stands there; '' when none does. */
+export function refusingRule(
+  path: Omit<PathRules, 'CanSeal' | 'CanStore'>,
+  miner: number,
+  type: SectorFileType,
+): string {
+  const minerOnly = { AllowMiners: [], DenyMiners: path.DenyMiners }
+  if (!allowsMiner(minerOnly, miner)) return `DenyMiners is ${path.DenyMiners.join(', ')}`
+  if (!allowsMiner(path, miner)) return `AllowMiners is ${path.AllowMiners.join(', ')}`
+  if (path.DenyTypes.includes(type)) return `DenyTypes is ${path.DenyTypes.join(', ')}`
+  if (!allowsType(path, type)) return `AllowTypes is ${path.AllowTypes.join(', ')}`
+  return ''
+}
+
 /**
  * Groups that the holders' files may go to.
  * @returns null when they may go anywhere: no holder, or one of them names no group

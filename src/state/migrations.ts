@@ -26,7 +26,7 @@ const workerTables = [
     miner integer not null, number integer not null, path_id text not null, ticket text not null,
     pieces text not null,
     phase text not null check (phase in ('pc1-started', 'pc1', 'pc2-started', 'pc2', 'finalized')),
-    updated_at integer not null, primary key (miner, number, path_id)) strict`,
+    boot text not null, updated_at integer not null, primary key (miner, number, path_id)) strict`,
 ]
 
 const sealerTables = [
@@ -47,7 +47,7 @@ const sealerTables = [
     pieces text not null, ticket text, ticket_epoch integer, seed text, seed_epoch integer,
     comm_d text, comm_r text, phase1_output text, commit1_file text, proof text,
     precommit_message text, precommit_epoch integer, commit_message text,
-    retries integer not null, precommit1_fails integer not null, precommit2_fails integer not null,
+    retries integer not null, tries integer not null, paused text, precommit1_fails integer not null, precommit2_fails integer not null,
     last_error text, keep_unsealed integer not null check (keep_unsealed in (0, 1)),
     finalized integer not null check (finalized in (0, 1)), staging text,
     created_at integer not null, updated_at integer not null, primary key (miner, number)) strict`,

@@ -44,6 +44,8 @@ export interface CacheRecordRow {
   /** JSON array of pieces. */
   pieces: string
   phase: CachePhaseRecord
+  /** Which start of the machine wrote it; empty when unknown. */
+  boot: string
   updated_at: number
 }
 
@@ -105,6 +107,10 @@ export interface SectorRow {
   commit_message: string | null
   /** Failures of any kind so far. */
   retries: number
+  /** Failures of the step it is at, since one last succeeded; those that time mends do not count. */
+  tries: number
+  /** Words for why nothing is done with it until somebody says so. */
+  paused: string | null
   /** Failures of PC1 and PC2 themselves; those of PC2 since the last PC1. */
   precommit1_fails: number
   precommit2_fails: number

@@ -5,6 +5,7 @@ import { FILE_TYPE_BIT, type FileTypeBits, fileTypesOf, type SectorFileType } fr
 import { sealProof } from '../sectors/proof-types.ts'
 import { sectorName } from '../sectors/sector-id.ts'
 import { neededSpace, reportedSpace } from '../sectors/space-tables.ts'
+import { returnBorrowed } from './borrowed-copies.ts'
 import { asStorageError, type StorageError, storageError } from './errors.ts'
 import type { Fetcher } from './fetch-sector.ts'
 import type { Want } from './grants.ts'
@@ -199,7 +200,15 @@ class Acquired implements AcquiredFiles {
     this.#request = request
     this.#chosen = chosen
     this.#giveBack = giveBack
-    this.#stopMaking = [...chosen.allocated].map(([type, path]) => path.startMaking(type, request.sector.ID))
+    this.#stopMaking = [
+      ...[...chosen.allocated].map(([type, path]) => path.startMaking(type, request.sector.ID)),
+      ...[...chosen.existing].map(([type, path]) => path.startUsing(relativeName(type, request.sector.ID))),
+      chosen.scratch.path.startUsing('scratch'),
+    ]
+    // Of an unsealed copy other parts go on being read while one is added.
+    for (const [type, path] of chosen.allocated) {
+      if (type !== 'unsealed') parts.declarations.pause(path, type, request.sector.ID)
+    }
   }
 
   file(type: SectorFileType): LocalFile {
@@ -217,11 +226,19 @@ class Acquired implements AcquiredFiles {
     const { log } = this.#parts
     // Declared while it still counts as being made: until then the path cannot be detached.
     for (const [type, path] of this.#chosen.allocated) await this.#declare(type, path)
-    for (const stop of this.#stopMaking) stop()
     await rm(this.scratch, { recursive: true, force: true }).catch((error: unknown) => {
       log.warn('scratch could not be removed', { directory: this.scratch, error: describeError(error) })
     })
+    for (const stop of this.#stopMaking) stop()
+    if (this.#request.borrow) await this.#returnBorrowed()
     await this.#giveBack()
+  }
+
+  async #returnBorrowed(): Promise<void> {
+    for (const [type, path] of this.#chosen.existing) {
+      if (!this.#chosen.allocated.has(type))
+        await returnBorrowed(this.#parts, this.#request.sector, type, path)
+    }
   }
 
   /**

@@ -1,16 +1,21 @@
+import { lstat } from 'node:fs/promises'
 import PQueue from 'p-queue'
-import { describeError } from '../base/errors.ts'
+import { describeError, errorCode, isSealyardError } from '../base/errors.ts'
+import type { Declaration } from '../protocol/types.ts'
 import { FILE_TYPES, fileTypesOf, type SectorFileType } from '../sectors/file-types.ts'
 import { parseSectorName, type SectorId } from '../sectors/sector-id.ts'
 import { storageError } from './errors.ts'
 import { KeyedLock } from './keyed-lock.ts'
+import { settleId } from './known-id.ts'
 import { clearLeftovers } from './leftovers.ts'
-import { nameForeign, openPath } from './open-path.ts'
+import { isThere } from './local-paths.ts'
+import { assertWritable, nameForeign, openPath, warnOfId } from './open-path.ts'
 import type { StorageParts } from './parts.ts'
 import { scanTypeDirectory } from './scan-path.ts'
 import { readStorageMeta, storageInfoOf } from './sector-store.ts'
 import { locate, type StorageJson } from './storage-json.ts'
 import { relativeName, type StoragePath } from './storage-path.ts'
+import { lengthWords, ofWrongLength } from './whole-files.ts'
 
 /** Declares at a time; lotus does thousands one after another. */
 const DECLARES_AT_A_TIME = 8
@@ -32,22 +37,33 @@ export class Attachments {
   /** Attaches a directory and remembers it. @throws StorageError BAD_METAFILE, DUPLICATE_PATH */
   async attach(written: string): Promise<void> {
     await this.#turns.run('paths', async () => {
+      // Refused before anything is opened: a list that cannot be read could not be added to.
+      await this.#json.paths()
+      await assertWritable(locate(written))
+      const path = await this.#open(written)
       this.#isDetached = false
-      await this.#open(written)
-      await this.#json.add(written)
+      await this.#json.add(written).catch(async (error: unknown) => {
+        await this.#tryToForget(path)
+        throw error
+      })
     })
   }
 
   /** Opens a directory that `storage.json` lists: identity first, then the index, then its files. */
   async #open(written: string): Promise<StoragePath> {
-    const { paths, tiers, log } = this.#parts
+    const { paths, tiers, declarations, log } = this.#parts
     const path = await openPath(written)
+    paths.assertNew(path)
+    warnOfId(log, path)
+    await settleId(this.#parts, path)
+    // Before anybody may work there: what bears our mark is of an earlier run, for sure.
+    await clearLeftovers(this.#parts, path)
     paths.add(path)
     tiers.forget(path.id)
-    await clearLeftovers(this.#parts, path)
     try {
       await this.#introduce(path)
     } catch (error) {
+      declarations.forget(path)
       paths.remove(path.id)
       throw error
     }
@@ -64,21 +80,59 @@ export class Attachments {
     if (this.#isDetached) return
     const { paths, log } = this.#parts
     const written = await this.#json.paths()
-    for (const path of paths.all()) {
-      if (!written.includes(path.written)) await this.#forget(path)
+    for (const path of paths.all().filter((each) => !written.includes(each.written))) {
+      if (!path.isInUse) await this.#tryToForget(path)
+      else {
+        log.warn(
+          'a storage path that is no longer listed is in use; it is detached when the work has ended',
+          {
+            storagePath: path.id,
+            directory: path.directory,
+          },
+        )
+      }
     }
+    const opened: StoragePath[] = []
     for (const each of written) {
       if (paths.byWritten(each) !== null) continue
-      await this.#open(each).catch((error: unknown) => {
-        log.error('a storage path cannot be attached; it is tried again', {
-          path: each,
-          error: describeError(error),
-        })
+      await this.#open(each).then(
+        (path) => opened.push(path),
+        (error: unknown) => {
+          log.error('a storage path cannot be attached; it is tried again', {
+            path: each,
+            error: describeError(error),
+          })
+        },
+      )
+    }
+    if (opened.length > 0) await this.#dropWhatWentUntold(opened)
+  }
+
+  /** A stop between unlinking a file and telling the index leaves one there that nobody would look for again. */
+  async #dropWhatWentUntold(opened: readonly StoragePath[]): Promise<void> {
+    try {
+      const believed = await this.#parts.index.StorageList()
+      for (const path of opened) await this.#dropWhatIsMissing(path, believed[path.id])
+    } catch (error) {
+      this.#parts.log.warn('the index could not be compared with what is missing here', {
+        error: describeError(error),
       })
     }
   }
 
-  /** Takes a directory off this node; its files stay. @throws StorageError UNKNOWN_PATH */
+  async #tryToForget(path: StoragePath): Promise<void> {
+    await this.#forget(path).catch((error: unknown) => {
+      this.#parts.log.warn(
+        'a storage path is not detached yet: the index cannot be told; it is tried again',
+        {
+          storagePath: path.id,
+          error: describeError(error),
+        },
+      )
+    })
+  }
+
+  /** Takes a directory off this node; its files stay. @throws StorageError UNKNOWN_PATH, BUSY */
   async detach(written: string): Promise<void> {
     await this.#turns.run('paths', () => this.#detach(written))
   }
@@ -99,11 +153,13 @@ export class Attachments {
         storagePath: written,
       })
     }
-    if (path.inTheMaking.size > 0) {
+    if (path.isInUse) {
+      const names = [...path.inTheMaking.keys()].join(', ')
+      const use = names === '' ? 'is being read by running work' : `is being written to (${names})`
       throw storageError({
         code: 'BUSY',
         level: 'temporary',
-        message: `${written} is being written to (${[...path.inTheMaking.keys()].join(', ')}): wait, or stop the work first`,
+        message: `${written} ${use}: wait, or stop the work first`,
         storagePath: path.id,
       })
     }
@@ -123,30 +179,43 @@ export class Attachments {
    * Reads metafiles again, attaches, and declares what the disks hold.
    * @param id one path, or null for all
    * @param dropMissing also drop what the index believes to be here and is not
+   * @throws the first failure, once every path has had its turn
    */
   async redeclare(id: string | null, dropMissing: boolean): Promise<void> {
-    const { paths } = this.#parts
-    for (const path of id === null ? paths.all() : [paths.get(id)]) {
-      await this.#introduce(path)
-      if (dropMissing) await this.#dropWhatIsMissing(path)
-    }
+    // In turn with detaching: a path must not come back into the index after it has left.
+    await this.#turns.run('paths', async () => {
+      const { paths } = this.#parts
+      const failures: unknown[] = []
+      for (const path of id === null ? paths.all() : [paths.get(id)]) {
+        try {
+          await this.#introduce(path)
+          if (dropMissing) {
+            const believed = await this.#parts.index.StorageList()
+            await this.#dropWhatIsMissing(path, believed[path.id])
+          }
+        } catch (error) {
+          failures.push(error)
+        }
+      }
+      if (failures.length > 0) throw failures[0]
+    })
   }
 
   /** Something changed in one type directory, perhaps: declares what came, drops what we saw there before. */
   async rescan(path: StoragePath, type: SectorFileType): Promise<void> {
-    const found = await scanTypeDirectory(path.directory, type)
-    nameForeign(this.#parts.log, path, type, found.foreign)
-    const here = new Set(found.sectors.map((sector) => relativeName(type, sector)))
+    const before = [...path.announced].filter((name) => name.startsWith(`${type}/`))
+    const sectors = await this.#look(path, type)
+    const here = new Set(sectors.map((sector) => relativeName(type, sector)))
     const isNews = (sector: SectorId) => !path.announced.has(relativeName(type, sector))
-    await this.#declareAll(path, type, found.sectors.filter(isNews))
+    await this.#declareAll(path, type, sectors.filter(isNews))
 
     // A directory of an unmounted disk is empty: before anything is dropped the path proves who it is.
-    const gone = [...path.announced].filter((name) => name.startsWith(`${type}/`) && !here.has(name))
+    const gone = before.filter((name) => path.announced.has(name) && !here.has(name))
     if (gone.length === 0) return
-    await path.assertIdentity()
+    await path.assertPresent()
     for (const name of gone) {
       const sector = parseSectorName(name.slice(type.length + 1))
-      if (sector === null || path.inTheMaking.has(name)) continue
+      if (sector === null || !(await this.#isGone(path, type, sector))) continue
       this.#parts.log.info('sector file is gone', { storagePath: path.id, file: name })
       await this.#parts.declarations.drop(path, type, sector)
     }
@@ -155,50 +224,75 @@ export class Attachments {
   /** Every path, every type: what no watcher told. Paths that could not be opened are tried again. */
   async reconcile(): Promise<void> {
     await this.followStorageJson()
-    for (const path of this.#parts.paths.usable()) {
-      for (const type of FILE_TYPES) {
-        await this.rescan(path, type).catch((error: unknown) => {
-          this.#parts.log.warn('a storage path could not be compared', {
-            storagePath: path.id,
-            error: describeError(error),
-          })
+    for (const path of this.#parts.paths.present()) await this.rescanAll(path)
+  }
+
+  /** All of one path. Never throws. */
+  async rescanAll(path: StoragePath): Promise<void> {
+    for (const type of FILE_TYPES) {
+      await this.rescan(path, type).catch((error: unknown) => {
+        this.#parts.log.warn('a storage path could not be compared', {
+          storagePath: path.id,
+          error: describeError(error),
         })
-      }
+      })
     }
   }
 
-  async #introduce(path: StoragePath): Promise<void> {
-    const { index, views, grants, log, url } = this.#parts
-    const meta = await readStorageMeta(path.directory)
-    if (meta.ID !== path.id) {
-      path.parked = `its ID is now ${meta.ID}, it was ${path.id}`
-      throw path.parkedError()
-    }
-    path.meta = meta
-    await index.StorageAttach(
-      storageInfoOf(meta, url),
-      await views.statOf(path, await grants.reservedOn(path)),
+  /** Looked at once more: since the directory was read the file may have come, or be on its way. */
+  async #isGone(path: StoragePath, type: SectorFileType, sector: SectorId): Promise<boolean> {
+    const isAbsent = await lstat(path.fileOf(type, sector)).then(
+      () => false,
+      (error: unknown) => errorCode(error) === 'ENOENT',
     )
+    return isAbsent && !path.inTheMaking.has(relativeName(type, sector))
+  }
+
+  async #introduce(path: StoragePath): Promise<void> {
+    const { index, views, grants, url } = this.#parts
+    await path.assertPresent()
+    path.meta = await readStorageMeta(path.directory)
+    const stat = await views.statOf(path, await grants.reservedOn(path))
+    await index.StorageAttach(storageInfoOf(path.meta, url), stat)
+    // The index takes a path that is attached for a well one.
+    if (path.parked !== null) await index.StorageReportHealth(path.id, { Stat: stat, Err: path.parked })
     for (const type of FILE_TYPES) {
-      const found = await scanTypeDirectory(path.directory, type)
-      nameForeign(log, path, type, found.foreign)
-      await this.#declareAll(path, type, found.sectors)
+      await this.#declareAll(path, type, await this.#look(path, type))
     }
+  }
+
+  /** What a type directory holds that may be declared; the rest is named in the log. */
+  async #look(path: StoragePath, type: SectorFileType): Promise<SectorId[]> {
+    const { log, settings } = this.#parts
+    const { sectors, foreign } = await scanTypeDirectory(path.directory, type)
+    nameForeign(log, path, type, foreign)
+    const wrong = await ofWrongLength(path, type, sectors, settings.sealedLengths ?? [])
+    if (wrong.length === 0) return sectors
+    log.error(
+      `${wrong.length} ${type} files have a length that no sector has and are not declared: half copied, or cut? ` +
+        'Copy them anew, or remove them',
+      { storagePath: path.id, files: wrong.slice(0, 10).map(lengthWords) },
+    )
+    const left = new Set(wrong.map(({ sector }) => sector))
+    return sectors.filter((sector) => !left.has(sector))
   }
 
   async #declareAll(path: StoragePath, type: SectorFileType, sectors: readonly SectorId[]): Promise<void> {
     const queue = new PQueue({ concurrency: DECLARES_AT_A_TIME })
-    const whole = sectors.filter((sector) => !path.inTheMaking.has(relativeName(type, sector)))
     await queue.addAll(
-      // What lies in a store path is the copy of record.
-      whole.map((sector) => () => this.#parts.declarations.declare(path, type, sector, path.meta.CanStore)),
+      sectors.map((sector) => async () => {
+        // Looked at only now: thousands of declares take a while, and a removal or a move may have come first.
+        if (!(await isThere(path.fileOf(type, sector)))) return
+        if (path.inTheMaking.has(relativeName(type, sector))) return
+        // What lies in a store path is the copy of record.
+        await this.#parts.declarations.declare(path, type, sector, path.meta.CanStore)
+      }),
     )
   }
 
-  async #dropWhatIsMissing(path: StoragePath): Promise<void> {
-    const { index, declarations } = this.#parts
-    const believed = (await index.StorageList())[path.id] ?? []
-    await path.assertIdentity()
+  async #dropWhatIsMissing(path: StoragePath, believed: readonly Declaration[] = []): Promise<void> {
+    const { declarations } = this.#parts
+    await path.assertPresent()
     const here = new Map(
       await Promise.all(
         FILE_TYPES.map(async (type) => [type, await scanTypeDirectory(path.directory, type)] as const),
@@ -209,25 +303,25 @@ export class Attachments {
         const isHere = here
           .get(type)
           ?.sectors.some((each) => each.Miner === sector.Miner && each.Number === sector.Number)
-        if (!isHere && !path.inTheMaking.has(relativeName(type, sector)))
-          await declarations.drop(path, type, sector)
+        if (!isHere && (await this.#isGone(path, type, sector))) await declarations.drop(path, type, sector)
       }
     }
   }
 
+  /**
+   * The index first: a path that only the index still knew would stay there for good, with all it held.
+   * @throws what the index throws while it is away; the path then stays as it is
+   */
   async #forget(path: StoragePath): Promise<void> {
     const { index, declarations, paths, tiers, log, url } = this.#parts
-    for (const name of [...path.announced]) {
-      const [type, sectorName] = name.split('/') as [SectorFileType, string]
-      const sector = parseSectorName(sectorName)
-      if (sector !== null) declarations.hide(path, type, sector)
-    }
     await index.StorageDetach(path.id, url).catch((error: unknown) => {
-      log.warn('the index could not be told that a path is detached', {
+      if (isSealyardError(error) && error.level === 'temporary') throw error
+      log.warn('the index did not know a path that is detached', {
         storagePath: path.id,
         error: describeError(error),
       })
     })
+    declarations.forget(path)
     paths.remove(path.id)
     tiers.forget(path.id)
     log.info('storage path detached', { storagePath: path.id, directory: path.directory })

@@ -1,5 +1,7 @@
 import type { Kysely } from 'kysely'
+import { bootId } from '../base/boot-id.ts'
 import type { Clock } from '../base/clock.ts'
+import { durably } from '../base/durable-steps.ts'
 import type { SectorId } from '../sectors/sector-id.ts'
 import type { WorkerTables } from '../state/tables.ts'
 
@@ -19,10 +21,13 @@ export interface CacheRecord {
 export class CacheRecords {
   readonly #db: Kysely<WorkerTables>
   readonly #clock: Clock
+  readonly #boot: string
 
-  constructor(db: Kysely<WorkerTables>, clock: Clock) {
+  /** @param boot which start of the machine this is */
+  constructor(db: Kysely<WorkerTables>, clock: Clock, boot = bootId()) {
     this.#db = db
     this.#clock = clock
+    this.#boot = boot
   }
 
   async get(sector: SectorId, pathId: string): Promise<CacheRecord | null> {
@@ -41,6 +46,21 @@ export class CacheRecords {
     }
   }
 
+  /**
+   * Whether the machine has run ever since a record was put. If not, what was written after it and never synced may
+   * be lost: whole by its length, with nothing in it.
+   */
+  async isOfThisBoot(sector: SectorId, pathId: string): Promise<boolean> {
+    const row = await this.#db
+      .selectFrom('cache_records')
+      .select('boot')
+      .where('miner', '=', sector.Miner)
+      .where('number', '=', sector.Number)
+      .where('path_id', '=', pathId)
+      .executeTakeFirst()
+    return row !== undefined && row.boot !== '' && row.boot === this.#boot
+  }
+
   /** Durable when it returns: call it before the files change. */
   async put(sector: SectorId, pathId: string, record: CacheRecord): Promise<void> {
     const updated_at = this.#clock.now()
@@ -48,13 +68,14 @@ export class CacheRecords {
       ticket: record.ticket,
       pieces: JSON.stringify(record.pieces),
       phase: record.phase,
+      boot: this.#boot,
       updated_at,
     }
-    await this.#db
+    const put = this.#db
       .insertInto('cache_records')
       .values({ miner: sector.Miner, number: sector.Number, path_id: pathId, ...values })
       .onConflict((same) => same.columns(['miner', 'number', 'path_id']).doUpdateSet(values))
-      .execute()
+    await durably('cache.recorded', () => put.execute(), record.phase)
   }
 
   async setPhase(sector: SectorId, pathId: string, phase: RecordedPhase): Promise<void> {
@@ -63,12 +84,12 @@ export class CacheRecords {
   }
 
   async remove(sector: SectorId, pathId: string): Promise<void> {
-    await this.#db
+    const remove = this.#db
       .deleteFrom('cache_records')
       .where('miner', '=', sector.Miner)
       .where('number', '=', sector.Number)
       .where('path_id', '=', pathId)
-      .execute()
+    await durably('cache.record-removed', () => remove.execute())
   }
 
   /** The directory moved to another path of this node: what is known of it goes along. */

@@ -4,6 +4,8 @@ import type { Logger } from '../base/log.ts'
 import type { IndexApi } from '../protocol/apis.ts'
 import { FILE_TYPE_BIT, type SectorFileType } from '../sectors/file-types.ts'
 import { type SectorId, sectorName } from '../sectors/sector-id.ts'
+import { storageError } from './errors.ts'
+import { KeyedLock } from './keyed-lock.ts'
 import { relativeName, type StoragePath } from './storage-path.ts'
 
 /** The front door's part: which names it serves from where. */
@@ -30,18 +32,24 @@ export class Declarations {
   readonly #publications: Publications
   readonly #log: Logger
   readonly #clock: Clock
+  readonly #retryMs: number
   readonly #pending = new Map<string, Pending>()
+  /** Words on one file reach the index in the order in which they were said. */
+  readonly #turns = new KeyedLock()
 
   constructor(options: {
     index: Pick<IndexApi, 'StorageDeclareSector' | 'StorageDropSector'>
     publications: Publications
     log: Logger
     clock: Clock
+    /** Before the index is told again what it did not hear; 5 s by default. */
+    retryMs?: number
   }) {
     this.#index = options.index
     this.#publications = options.publications
     this.#log = options.log
     this.#clock = options.clock
+    this.#retryMs = options.retryMs ?? RETRY_MS
   }
 
   /** @returns whether the index knows it now; if not, it is told later */
@@ -51,11 +59,15 @@ export class Declarations {
     sector: SectorId,
     primary: boolean,
   ): Promise<boolean> {
+    if (path.isDetached) return false
     this.serve(path, type, sector)
     return this.#tell({ pathId: path.id, type, sector, change: { held: true, primary } })
   }
 
-  /** As {@link declare}, coming back only when the index knows: before a source may go. */
+  /**
+   * As {@link declare}, coming back only when the index knows: before a source may go.
+   * @throws StorageError UNKNOWN_PATH when the path was detached: the index will never know
+   */
   async declareSurely(
     path: StoragePath,
     type: SectorFileType,
@@ -63,13 +75,17 @@ export class Declarations {
     primary: boolean,
     signal: AbortSignal,
   ): Promise<void> {
-    while (!(await this.declare(path, type, sector, primary))) await this.#clock.sleep(RETRY_MS, signal)
+    while (!(await this.declare(path, type, sector, primary))) {
+      if (path.isDetached) throw detachedMeanwhile(path, type, sector)
+      await this.#clock.sleep(this.#retryMs, signal)
+    }
   }
 
   /** Serves a file without a word to the index. */
   serve(path: StoragePath, type: SectorFileType, sector: SectorId): void {
     this.#publications.publish(path.id, type, sectorName(sector), path.fileOf(type, sector))
     path.announced.add(relativeName(type, sector))
+    path.servedOnly.delete(relativeName(type, sector))
   }
 
   /**
@@ -78,33 +94,53 @@ export class Declarations {
    */
   serveFound(path: StoragePath, type: SectorFileType, sector: SectorId): void {
     this.#publications.publish(path.id, type, sectorName(sector), path.fileOf(type, sector))
+    if (!path.announced.has(relativeName(type, sector))) path.servedOnly.add(relativeName(type, sector))
+  }
+
+  /** Stops serving a file that is about to be made anew; the index goes on believing in it until it is looked for. */
+  pause(path: StoragePath, type: SectorFileType, sector: SectorId): void {
+    this.#publications.unpublish(path.id, type, sectorName(sector))
   }
 
   /** Stops serving a file; before it is removed. */
   hide(path: StoragePath, type: SectorFileType, sector: SectorId): void {
     this.#publications.unpublish(path.id, type, sectorName(sector))
     path.announced.delete(relativeName(type, sector))
+    path.servedOnly.delete(relativeName(type, sector))
   }
 
   async drop(path: StoragePath, type: SectorFileType, sector: SectorId): Promise<void> {
     this.hide(path, type, sector)
-    await this.#tell({ pathId: path.id, type, sector, change: { held: false } })
+    if (!path.isDetached) await this.#tell({ pathId: path.id, type, sector, change: { held: false } })
   }
 
-  /** Tells the index what it has not heard yet. @returns whether it knows everything now */
-  async flush(): Promise<boolean> {
-    for (const pending of [...this.#pending.values()]) await this.#tell(pending)
-    return this.#pending.size === 0
+  /** A path leaves this node: its files are served no more, and the index hears of them from others, if at all. */
+  forget(path: StoragePath): void {
+    path.isDetached = true
+    for (const name of [...path.announced, ...path.servedOnly]) {
+      const [type, file] = name.split('/') as [SectorFileType, string]
+      this.#publications.unpublish(path.id, type, file)
+    }
+    path.announced.clear()
+    path.servedOnly.clear()
+    for (const [key, { pathId }] of this.#pending) if (pathId === path.id) this.#pending.delete(key)
   }
 
-  /** Comes back when the index knows everything: before a task's result is handed in. */
-  async settled(signal: AbortSignal): Promise<void> {
-    while (!(await this.flush())) await this.#clock.sleep(RETRY_MS, signal)
+  /** Tells the index what it has not heard yet. */
+  async flush(): Promise<void> {
+    for (const [key, pending] of [...this.#pending]) {
+      // What was said of the file since then is the truth now.
+      if (this.#pending.get(key) === pending) await this.#tell(pending)
+    }
   }
 
-  async #tell(news: Pending): Promise<boolean> {
+  #tell(news: Pending): Promise<boolean> {
     const key = `${news.pathId} ${relativeName(news.type, news.sector)}`
     this.#pending.set(key, news)
+    return this.#turns.run(key, () => this.#send(key, news))
+  }
+
+  async #send(key: string, news: Pending): Promise<boolean> {
     const bit = FILE_TYPE_BIT[news.type]
     try {
       if (news.change.held) {
@@ -125,4 +161,14 @@ export class Declarations {
     if (this.#pending.get(key) === news) this.#pending.delete(key)
     return true
   }
+}
+
+function detachedMeanwhile(path: StoragePath, type: SectorFileType, sector: SectorId) {
+  return storageError({
+    code: 'UNKNOWN_PATH',
+    level: 'temporary',
+    message: `${path.directory} was detached while ${relativeName(type, sector)} was made there: attach it again`,
+    sector,
+    storagePath: path.id,
+  })
 }

@@ -14,6 +14,8 @@ export type StorageErrorCode =
   | 'BAD_METAFILE'
   | 'ALREADY_INITIALISED'
   | 'DUPLICATE_PATH'
+  /** What should be a storage path is no directory, or cannot be written to. */
+  | 'BAD_PATH'
   | 'UNKNOWN_PATH'
   /** The path's identity changed or its disk fails; nothing is written to it. */
   | 'PATH_PARKED'

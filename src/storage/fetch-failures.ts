@@ -26,8 +26,9 @@ export function asFetchFailure(cause: unknown, source: Source, sector: SectorId)
       cause,
     })
   }
-  // Asked again, a source that lacks the file, the right or the sense for it will answer the same.
-  const isFinal = cause.code === 'not-here' || cause.code === 'unauthorized' || cause.code === 'refused-name'
+  // Asked again, a source that lacks the file or the sense for it will answer the same. One that refuses the token
+  // perhaps not: a lotus worker says 401 too when its miner is away and nobody can tell it whose token that is.
+  const isFinal = cause.code === 'not-here' || cause.code === 'refused-name'
   return storageError({
     code: cause.code === 'not-here' ? 'NOT_HELD' : 'FETCH_FAILED',
     level: isFinal ? 'permanent' : 'temporary',

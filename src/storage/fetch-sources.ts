@@ -10,6 +10,8 @@ export interface Source {
   readonly pathId: string
   readonly url: string
   readonly canStore: boolean
+  /** Store paths of the cluster that hold the file too; the node that answers may have one of them. */
+  readonly stores: readonly string[]
 }
 
 /** A directory of a 64 GiB sector has 1 TiB of layers to unlink. */
@@ -31,11 +33,12 @@ export async function findSources(
       throw asStorageError(cause, 'the index did not say who holds a file', { sector: sector.ID })
     })
   const own = hostOf(parts.url)
+  const stores = holders.filter((holder) => holder.CanStore).map((holder) => holder.ID)
   return holders
     .filter((holder) => parts.paths.find(holder.ID) === null)
     .flatMap((holder) => holder.URLs.map((url) => ({ holder, url })))
     .sort((a, b) => distance(own, a.url) - distance(own, b.url) || a.holder.Weight - b.holder.Weight)
-    .map(({ holder, url }) => ({ pathId: holder.ID, url, canStore: holder.CanStore }))
+    .map(({ holder, url }) => ({ pathId: holder.ID, url, canStore: holder.CanStore, stores }))
 }
 
 /**
@@ -54,17 +57,18 @@ export async function removeAtSource(
     return
   }
   try {
-    const answer = await fetch(`${source.url}?keep=${encodeURIComponent(target.id)}`, {
+    // A node removes the file from all its paths: those of its store that we did not read from stay.
+    const keep = [target.id, ...source.stores.filter((id) => id !== source.pathId && id !== target.id)]
+    // The field joins IDs with a dot, which no ID has.
+    const answer = await fetch(`${source.url}?keep=${encodeURIComponent(keep.join('.'))}`, {
       method: 'DELETE',
       headers: { authorization: `Bearer ${await parts.fetchToken()}` },
       signal: AbortSignal.any([AbortSignal.timeout(REMOVE_TIMEOUT_MS), parts.cancelling]),
     })
     await answer.arrayBuffer()
     if (answer.status === 200) return
-    parts.log.warn('the source of a moved file was not removed: two copies remain', {
-      ...fields,
-      status: answer.status,
-    })
+    const { status } = answer
+    parts.log.warn('the source of a moved file was not removed: two copies remain', { ...fields, status })
   } catch (error) {
     parts.log.warn('the source of a moved file was not removed: two copies remain', {
       ...fields,

@@ -48,7 +48,7 @@ export function gatherParts(
   return {
     index,
     paths,
-    declarations: new Declarations({ index, publications, log, clock }),
+    declarations: new Declarations({ index, publications, log, clock, retryMs: settings.heartbeatMs / 2 }),
     grants: new Grants({ db, space, views, paths: () => paths.usable(), owner, clock, log }),
     views,
     tiers: new Tiers(log),

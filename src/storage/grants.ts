@@ -2,6 +2,7 @@ import { basename } from 'node:path'
 import type { Kysely } from 'kysely'
 import { formatBytes } from '../base/bytes.ts'
 import type { Clock } from '../base/clock.ts'
+import { durably } from '../base/durable-steps.ts'
 import { describeError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { diskUsage } from '../native/space.ts'
@@ -74,8 +75,14 @@ export class Grants {
     if (wants.length === 0) return async () => undefined
     const wanted = await Promise.all(wants.map((want) => entryOf(want, sector)))
     const entries = wanted.map(({ entry }) => entry)
-    await this.#remember(task, sector, wanted)
     const ids = entries.map((entry) => entry.id)
+    this.#hold(task, sector, wanted)
+    try {
+      await this.#remember(task, sector, entries)
+    } catch (cause) {
+      await this.#giveBack(ids)
+      throw asStorageError(cause, 'a grant could not be written down', { sector })
+    }
     const filesystems = await this.#options.views.viewsOf(this.#options.paths())
     const { owner, space } = this.#options
     const answer = await this.#turns
@@ -140,11 +147,15 @@ export class Grants {
   async announce(): Promise<void> {
     const { owner, space, views, paths } = this.#options
     const filesystems = await views.viewsOf(paths())
-    for (const grant of this.#held.values()) {
+    for (const [id, grant] of this.#held) {
       const entries = [{ ...grant.request, onDiskBytes: await landedBytes(grant) }]
       const { task, sector } = grant
-      const answer = await space.SpaceReserve({ owner, task, sector, entries, filesystems })
-      if (answer.outcome === 'refused') {
+      const answer = await this.#turns.run('account', async () => {
+        // Given back meanwhile: nobody would give it back a second time.
+        if (!this.#held.has(id)) return null
+        return space.SpaceReserve({ owner, task, sector, entries, filesystems })
+      })
+      if (answer?.outcome === 'refused') {
         this.#options.log.warn('space of running work is not in the account', {
           sector: sectorName(sector),
           task,
@@ -153,9 +164,8 @@ export class Grants {
     }
   }
 
-  async #remember(task: string, sector: SectorId, entries: readonly WantedEntry[]): Promise<void> {
-    const created_at = this.#options.clock.now()
-    for (const { want, entry: request } of entries) {
+  #hold(task: string, sector: SectorId, wanted: readonly WantedEntry[]): void {
+    for (const { want, entry: request } of wanted) {
       const known = this.#held.get(request.id)
       this.#returning.delete(request.id)
       this.#held.set(request.id, {
@@ -166,6 +176,12 @@ export class Grants {
         what: want.what,
         holders: (known?.holders ?? 0) + 1,
       })
+    }
+  }
+
+  async #remember(task: string, sector: SectorId, entries: SpaceRequest['entries']): Promise<void> {
+    const created_at = this.#options.clock.now()
+    for (const request of entries) {
       const row = {
         id: request.id,
         task,
@@ -177,11 +193,11 @@ export class Grants {
         reported_bytes: request.reportedBytes,
         created_at,
       }
-      await this.#options.db
+      const insert = this.#options.db
         .insertInto('grants')
         .values(row)
         .onConflict((same) => same.column('id').doUpdateSet({ task, created_at }))
-        .execute()
+      await durably('grants.remembered', () => insert.execute())
     }
   }
 
@@ -206,7 +222,8 @@ export class Grants {
       await this.#options.space.SpaceRelease(ids)
       // Reserved again meanwhile: that grant stays written down, and is asked for after this release.
       const settled = ids.filter((id) => this.#returning.has(id))
-      await this.#options.db.deleteFrom('grants').where('id', 'in', settled).execute()
+      const forget = this.#options.db.deleteFrom('grants').where('id', 'in', settled)
+      await durably('grants.forgotten', () => forget.execute())
       for (const id of settled) this.#returning.delete(id)
     })
   }

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { link, mkdir, open, rm } from 'node:fs/promises'
+import { link, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { errorCode } from '../base/errors.ts'
+import { makeDirectories } from '../base/make-directories.ts'
 import { syncDirectory } from '../base/write-durably.ts'
 import { storageError } from './errors.ts'
 import { METAFILE, readStorageMeta, type StorageMeta } from './sector-store.ts'
@@ -43,8 +44,12 @@ export async function initStoragePath(directory: string, options: InitOptions): 
     AllowMiners: null,
     DenyMiners: null,
   }
-  await mkdir(directory, { recursive: true, mode: 0o755 })
-  await createMetafile(directory, JSON.stringify(meta, null, 2))
+  try {
+    await makeDirectories(directory, 0o755)
+    await createMetafile(directory, JSON.stringify(meta, null, 2))
+  } catch (error) {
+    throw notMakeable(directory, error)
+  }
   return readStorageMeta(directory)
 }
 
@@ -73,6 +78,23 @@ async function createMetafile(directory: string, text: string): Promise<void> {
     await rm(temporary, { force: true })
   }
   await syncDirectory(directory)
+}
+
+/** What mkdir(2), open(2) and link(2) say of a bad place, in an operator's words; other errors as they are. */
+function notMakeable(directory: string, error: unknown): unknown {
+  const words: Readonly<Record<string, string>> = {
+    EEXIST: 'is not a directory; a storage path is one',
+    ENOTDIR: 'lies below something that is not a directory',
+    ENOENT:
+      'cannot be made: nobody makes directories on its filesystem (/proc is such a one); give a place on a disk',
+    EROFS: 'is on a filesystem that is mounted read-only; mount it read-write first',
+    EACCES: 'may not be written to by this user; change its owner or mode first',
+    EPERM: 'may not be written to by this user; change its owner or mode first',
+  }
+  const code = errorCode(error) ?? ''
+  if (!(code in words)) return error
+  const message = `${directory} ${words[code]} (${code})`
+  return storageError({ code: 'BAD_PATH', level: 'permanent', message, storagePath: directory })
 }
 
 function orNull(words: readonly string[]): readonly string[] | null {

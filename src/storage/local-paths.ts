@@ -18,6 +18,11 @@ export class LocalPaths {
     return this.all().filter((path) => path.parked === null)
   }
 
+  /** Those that may be looked at: a disk that is mounted read-only is parked, but there. */
+  present(): StoragePath[] {
+    return this.all().filter((path) => !path.isAway)
+  }
+
   find(id: string): StoragePath | null {
     return this.#paths.get(id) ?? null
   }
@@ -38,19 +43,23 @@ export class LocalPaths {
     return this.all().find((path) => path.written === written) ?? null
   }
 
-  /** @throws StorageError DUPLICATE_PATH when another directory with this ID is open here */
+  /** @throws StorageError DUPLICATE_PATH when a directory with this ID is open here */
+  assertNew(path: StoragePath): void {
+    const { id, directory } = path
+    const known = this.#paths.get(id)
+    if (known === undefined) return
+    const parked = known.parked === null ? '' : `, and is parked: ${known.parked}`
+    const message =
+      known.directory === directory || known.isSameDirectory(path)
+        ? `${directory} is attached to this node already, with the ID ${id}${parked}`
+        : `${directory} has the ID ${id}, as ${known.directory} does, which is open: ` +
+          'a copied sectorstore.json? Give the copy an ID of its own'
+    throw storageError({ code: 'DUPLICATE_PATH', level: 'permanent', message, storagePath: id })
+  }
+
+  /** @throws StorageError DUPLICATE_PATH */
   add(path: StoragePath): void {
-    const known = this.#paths.get(path.id)
-    if (known !== undefined) {
-      throw storageError({
-        code: 'DUPLICATE_PATH',
-        level: 'permanent',
-        message:
-          `${path.directory} has the ID ${path.id}, as ${known.directory} does, which is open: ` +
-          'a copied sectorstore.json? Give the copy an ID of its own',
-        storagePath: path.id,
-      })
-    }
+    this.assertNew(path)
     this.#paths.set(path.id, path)
   }
 
@@ -67,7 +76,7 @@ export class LocalPaths {
 }
 
 /** A disk that fails to say holds nothing we may build on. */
-async function isThere(file: string): Promise<boolean> {
+export async function isThere(file: string): Promise<boolean> {
   try {
     await lstat(file)
     return true

@@ -1,5 +1,6 @@
 import { lstat, open, readdir } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { durably } from '../base/durable-steps.ts'
 import { syncDirectory } from '../base/write-durably.ts'
 
 /**
@@ -7,7 +8,11 @@ import { syncDirectory } from '../base/write-durably.ts'
  * layer of full length with nothing in it would be taken for whole, and comm_r would go on chain without its data.
  * One file after the other: each waits in a thread that the rest of the process needs too.
  */
-export async function makeDurable(paths: readonly string[]): Promise<void> {
+export function makeDurable(paths: readonly string[]): Promise<void> {
+  return durably('task.files-synced', () => syncAll(paths))
+}
+
+async function syncAll(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     if ((await lstat(path)).isDirectory()) {
       for (const name of await readdir(path)) await syncFile(join(path, name))

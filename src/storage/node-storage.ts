@@ -17,6 +17,8 @@ export interface AcquireRequest {
   readonly kind: PathKind
   /** Bytes of private scratch beside the files, reserved with them. 0 by default. */
   readonly scratchBytes?: number
+  /** A copy in a seal path that is only read goes with `release`, when a store serves the same file. */
+  readonly borrow?: boolean
 }
 
 /** One sector file of this node, in its place. */
@@ -49,7 +51,7 @@ export interface NodeStorage {
   /** Takes all own URLs out of the index; `storage.json` keeps them. */
   detachAll(): Promise<void>
   redeclare(pathId: string | null, dropMissing: boolean): Promise<void>
-  /** @throws StorageError UNKNOWN_PATH */
+  /** @throws StorageError UNKNOWN_PATH, PATH_PARKED with the reason */
   stat(pathId: string): Promise<FsStat>
   tiers(): Promise<PathTier[]>
   transfers(): Transfer[]

@@ -25,6 +25,8 @@ export interface StorageSettings {
   readonly verifyCopies: boolean
   /** Bytes of each filesystem never handed out, when this node accounts alone. */
   readonly floorBytes: number
+  /** Lengths in bytes that a sealed file may have; without them any will do. */
+  readonly sealedLengths?: readonly number[]
   /** Before a download is tried again; doubled and jittered for the next one. 1 s by default. */
   readonly fetchRetryMs?: number
 }

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describeError, errorCode } from '../base/errors.ts'
 import { syncDirectory } from '../base/write-durably.ts'
-import { readStorageMeta } from './sector-store.ts'
+import { StorageError } from './errors.ts'
+import { METAFILE, readStorageMeta } from './sector-store.ts'
 
 /** Sealyard's own directory at the root of a storage path; nothing else of ours lies beside lotus' files. */
 export const OWN_DIRECTORY = '.sealyard'
@@ -33,25 +34,35 @@ export async function changeOf(directory: string, known: PathIdentity): Promise<
     const meta = await readStorageMeta(directory)
     if (meta.ID !== known.id) return `its ID is now ${meta.ID}, it was ${known.id}: another disk lies there`
     const { dev, ino } = await stat(directory)
-    if (dev !== known.device || ino !== known.inode) return 'another directory with the same ID lies there'
+    if (dev !== known.device || ino !== known.inode) {
+      return 'another directory with the same ID lies there: a copy, or mounted anew? If it is the right one, detach and attach it'
+    }
     if (known.nonce === null) return null
     const nonce = await readNonce(directory)
     return nonce === known.nonce ? null : 'its nonce changed: a copy of the path lies there'
   } catch (error) {
-    return describeError(error)
+    const isGone = error instanceof StorageError && errorCode(error.cause) === 'ENOENT'
+    return isGone ? `its ${METAFILE} is no longer there: is its disk mounted?` : describeError(error)
   }
 }
 
 const NONCE = /^[0-9a-f]{32}$/
 
+/** On a full disk a path goes without a nonce: it can still be read, proven from and served. */
+const FULL = ['ENOSPC', 'EDQUOT']
+
 async function readOrMakeNonce(directory: string): Promise<string | null> {
   const file = nonceFile(directory)
   try {
     await mkdir(join(directory, OWN_DIRECTORY), { recursive: true, mode: 0o755 })
+    // One that stays unreadable was cut off by a stop or a full disk: nobody writes it any more.
+    if ((await readNonce(directory)) === null) await rm(file, { force: true })
     await writeFile(file, randomBytes(16).toString('hex'), { flag: 'wx', mode: 0o644, flush: true })
     await syncDirectory(join(directory, OWN_DIRECTORY))
   } catch (error) {
-    if (!['EEXIST', 'EROFS', 'EACCES', 'EPERM'].includes(errorCode(error) ?? '')) throw error
+    const code = errorCode(error) ?? ''
+    if (FULL.includes(code)) await rm(file, { force: true })
+    else if (!['EEXIST', 'EROFS', 'EACCES', 'EPERM'].includes(code)) throw error
   }
   return readNonce(directory)
 }

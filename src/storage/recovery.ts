@@ -12,6 +12,8 @@ import { leaveSource, parseMoveTag } from './transfer-file.ts'
 export class Recovery {
   readonly #parts: StorageParts
   #waiting: readonly Recovered[]
+  /** The run under way: a second one would end the same moves once more, and fail over it. */
+  #running: Promise<void> | null = null
 
   /** @param moves as the mover found them in its journal and on the disks */
   constructor(parts: StorageParts, moves: readonly Recovered[]) {
@@ -21,7 +23,14 @@ export class Recovery {
   }
 
   /** Takes up what waits. Each move fails for itself. */
-  async run(): Promise<void> {
+  run(): Promise<void> {
+    this.#running ??= this.#takeUp().finally(() => {
+      this.#running = null
+    })
+    return this.#running
+  }
+
+  async #takeUp(): Promise<void> {
     const moves = this.#waiting
     const left: Recovered[] = []
     for (const move of moves) {

@@ -1,10 +1,12 @@
 import { mkdir, rename } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
+import { durably } from '../base/durable-steps.ts'
 import { describeError } from '../base/errors.ts'
 import { syncDirectory } from '../base/write-durably.ts'
-import { FILE_TYPE_BIT, isDirectoryType, type SectorFileType } from '../sectors/file-types.ts'
+import { FILE_TYPE_BIT, type SectorFileType } from '../sectors/file-types.ts'
 import { type SectorId, sectorName } from '../sectors/sector-id.ts'
 import { asStorageError, storageError } from './errors.ts'
+import { isThere } from './local-paths.ts'
 import type { StorageParts } from './parts.ts'
 import { OWN_DIRECTORY } from './path-identity.ts'
 import { relativeName, type StoragePath } from './storage-path.ts'
@@ -56,17 +58,43 @@ export async function removeFrom(
   type: SectorFileType,
   sector: SectorId,
 ): Promise<void> {
+  await withoutNews(path, type, sector, () => removeDropped(parts, path, type, sector))
+}
+
+/** A look at the directory between hiding and unlinking must not declare the file once more. */
+export async function withoutNews(
+  path: StoragePath,
+  type: SectorFileType,
+  sector: SectorId,
+  work: () => Promise<void>,
+): Promise<void> {
+  const stop = path.startMaking(type, sector)
+  try {
+    await work()
+  } finally {
+    stop()
+  }
+}
+
+async function removeDropped(
+  parts: StorageParts,
+  path: StoragePath,
+  type: SectorFileType,
+  sector: SectorId,
+): Promise<void> {
   const name = relativeName(type, sector)
   await path.assertIdentity()
   parts.declarations.hide(path, type, sector)
-  const { allocatedBytes } = await parts.mover.remove(path.directory, name).catch((cause: unknown) => {
-    // Not served again: of a cache directory, part may be gone. The next rescan tells the index what is left.
+  const removed = durably('file.removed', () => parts.mover.remove(path.directory, name))
+  const { allocatedBytes } = await removed.catch(async (cause: unknown) => {
+    // A directory loses its name first. What kept it is declared again by the next look at its directory.
+    if (!(await isThere(path.fileOf(type, sector)))) await parts.declarations.drop(path, type, sector)
     throw asStorageError(cause, `${name} could not be removed from ${path.directory}`, {
       sector,
       storagePath: path.id,
     })
   })
-  if (isDirectoryType(type)) await parts.records.remove(sector, path.id)
+  if (type === 'cache') await parts.records.remove(sector, path.id)
   await parts.declarations.drop(path, type, sector)
   parts.log.info('sector file removed', {
     sector: sectorName(sector),
@@ -92,7 +120,7 @@ async function removeForStranger(
     })
   }
   if (path.meta.CanStore && (await isLastStoreCopy(parts, path, type, sector)))
-    await putAside(parts, path, type, sector)
+    await withoutNews(path, type, sector, () => putAside(parts, path, type, sector))
   else await removeFrom(parts, path, type, sector)
 }
 
@@ -112,7 +140,7 @@ async function isLastStoreCopy(
   }
 }
 
-/** Renames the file out of sight, durably; `storage cleanup` ends its days there. */
+/** Renames the file out of sight, durably. Nothing of ours removes it there: that is for an operator to do. */
 async function putAside(
   parts: StorageParts,
   path: StoragePath,
@@ -131,13 +159,14 @@ async function putAside(
   } catch (cause) {
     throw asStorageError(cause, `${file} could not be put aside`, { sector, storagePath: path.id })
   }
-  if (isDirectoryType(type)) await parts.records.remove(sector, path.id)
+  if (type === 'cache') await parts.records.remove(sector, path.id)
   await parts.declarations.drop(path, type, sector)
   parts.log.warn('the last copy in a store path was removed by another node: it is kept in quarantine', {
     sector: sectorName(sector),
     type,
     storagePath: path.id,
     file: aside,
+    hint: 'move it back to where it was to keep it, or remove it',
   })
 }
 

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Clock } from '../base/clock.ts'
+import { durably } from '../base/durable-steps.ts'
 import type { Reservation } from '../protocol/types.ts'
 import type { SealerTables } from '../state/tables.ts'
 
@@ -54,7 +55,7 @@ export class DurableReservations implements ReservationStore {
       on_disk_bytes: each.onDiskBytes,
       created_at,
     }))
-    await this.#db
+    const put = this.#db
       .insertInto('reservations')
       .values(rows)
       .onConflict((known) =>
@@ -66,25 +67,26 @@ export class DurableReservations implements ReservationStore {
           on_disk_bytes: now.ref('excluded.on_disk_bytes'),
         })),
       )
-      .execute()
+    await durably('space.reserved', () => put.execute())
   }
 
   async remove(ids: readonly string[]): Promise<void> {
     if (ids.length === 0) return
-    await this.#db.deleteFrom('reservations').where('id', 'in', ids).execute()
+    const remove = this.#db.deleteFrom('reservations').where('id', 'in', ids)
+    await durably('space.released', () => remove.execute())
   }
 
   async landed(landed: readonly { id: string; onDiskBytes: number }[]): Promise<void> {
     if (landed.length === 0) return
-    await this.#db.transaction().execute(async (write) => {
-      for (const { id, onDiskBytes } of landed) {
-        await write
-          .updateTable('reservations')
-          .set({ on_disk_bytes: onDiskBytes })
-          .where('id', '=', id)
-          .execute()
-      }
-    })
+    const update = this.#db.transaction()
+    await durably('space.landed', () =>
+      update.execute(async (trx) => {
+        for (const { id, onDiskBytes } of landed) {
+          const row = trx.updateTable('reservations').where('id', '=', id)
+          await row.set({ on_disk_bytes: onDiskBytes }).execute()
+        }
+      }),
+    )
   }
 }
 

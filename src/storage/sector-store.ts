@@ -36,17 +36,34 @@ export async function readStorageMeta(directory: string): Promise<StorageMeta> {
   try {
     return metafile.parse(JSON.parse(await readFile(file, 'utf8')))
   } catch (cause) {
-    const missing = errorCode(cause) === 'ENOENT'
     throw storageError({
-      code: 'BAD_METAFILE',
+      code: errorCode(cause) === 'ENOTDIR' ? 'BAD_PATH' : 'BAD_METAFILE',
       level: 'permanent',
-      message: missing
-        ? `${file} does not exist: is the disk mounted? To make a new storage path use 'storage attach --init'`
-        : `${file} cannot be used: ${cause instanceof z.ZodError ? z.prettifyError(cause) : describeError(cause)}`,
+      message: unreadable(directory, file, cause),
       storagePath: directory,
       cause,
     })
   }
+}
+
+/** In an operator's words, what is wrong with a metafile and what to do. */
+function unreadable(directory: string, file: string, cause: unknown): string {
+  if (errorCode(cause) === 'ENOTDIR') return `${directory} is not a directory; a storage path is one`
+  if (errorCode(cause) === 'ENOENT') {
+    return `${file} does not exist: is the disk mounted? To make a new storage path use 'storage attach --init'`
+  }
+  if (!(cause instanceof z.ZodError || cause instanceof SyntaxError)) {
+    return `${file} cannot be read: ${describeError(cause)}`
+  }
+  const [issue] = cause instanceof z.ZodError ? cause.issues : []
+  const wrong =
+    issue === undefined ? describeError(cause) : `${issue.path.join('.') || 'all of it'}: ${issue.message}`
+  return `${file} cannot be used: ${wrong}; correct it, or restore it from a backup`
+}
+
+/** Whether an ID is written as the field's tools make them. */
+export function isUuid(id: string): boolean {
+  return /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)
 }
 
 /** What the index is told of a path. */

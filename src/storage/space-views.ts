@@ -1,4 +1,4 @@
-import { filesystemOf } from '../native/space.ts'
+import { type FilesystemState, filesystemOf } from '../native/space.ts'
 import type { FilesystemView, FsStat } from '../protocol/types.ts'
 import type { PathUse } from './disk-use.ts'
 import { pathStat } from './path-stat.ts'
@@ -16,7 +16,7 @@ export class SpaceViews {
 
   /** What the account of space is told of one path. */
   async viewOf(path: StoragePath): Promise<FilesystemView> {
-    const state = await filesystemOf(path.directory)
+    const state = await this.#filesystemOf(path)
     return {
       pathId: path.id,
       machine: this.#machine,
@@ -34,14 +34,25 @@ export class SpaceViews {
     return views.filter((view) => view !== null)
   }
 
-  /** The field's stat of a path, with what is reserved on it. */
+  /**
+   * The field's stat of a path, with what is reserved on it.
+   * @throws StorageError PATH_PARKED when it is not there
+   */
   async statOf(
     path: StoragePath,
     reserved: readonly { reportedBytes: number; onDiskBytes: number }[],
   ): Promise<FsStat> {
-    const { capacityBytes, availableBytes } = await filesystemOf(path.directory)
+    const { capacityBytes, availableBytes } = await this.#filesystemOf(path)
     const usedBytes = await this.#usedBytes(path)
     return pathStat({ capacityBytes, availableBytes, reserved, maxBytes: path.meta.MaxStorage, usedBytes })
+  }
+
+  /** Below an unmounted path lies another filesystem, whose numbers look healthy: asked before and after. */
+  async #filesystemOf(path: StoragePath): Promise<FilesystemState> {
+    await path.assertPresent()
+    const state = await filesystemOf(path.directory)
+    await path.assertPresent()
+    return state
   }
 
   async #usedBytes(path: StoragePath): Promise<number> {

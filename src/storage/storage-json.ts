@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { z } from 'zod'
+import { durably } from '../base/durable-steps.ts'
 import { errorCode } from '../base/errors.ts'
 import { writeDurably } from '../base/write-durably.ts'
 import { storageError } from './errors.ts'
@@ -61,7 +62,8 @@ export class StorageJson {
 
   /** Whole and durable, with keys that are not ours as they were. */
   async #write(content: z.output<typeof storageJson>): Promise<void> {
-    await writeDurably(this.file, JSON.stringify(content, null, 2), { mode: 0o644 })
+    const text = JSON.stringify(content, null, 2)
+    await durably('paths.listed', () => writeDurably(this.file, text, { mode: 0o644 }))
   }
 }
 

@@ -5,13 +5,15 @@ import { storageError } from './errors.ts'
 import { changeOf, type PathIdentity } from './path-identity.ts'
 import { FETCHING } from './scan-path.ts'
 import type { StorageMeta } from './sector-store.ts'
+import { isMountedReadOnly } from './writable.ts'
 
 /**
  * One attached directory.
  *
- *     open ──identity changed, disk sick──► parked ──the known directory is back──► open
+ *     open ──identity changed, mounted read-only──► parked ──the known directory is back, and writable──► open
  *
- * A parked path is not allocated from, not written to and not deleted from; readers go on.
+ * A parked path is not allocated from, not written to and not deleted from; readers go on. Only the heartbeat
+ * ends the parking: what an unmount ended (the watches) is begun anew then.
  */
 export class StoragePath {
   /** As the operator wrote it; `storage.json` and `detach` know it by this text. */
@@ -23,10 +25,18 @@ export class StoragePath {
   meta: StorageMeta
   /** Why nothing is written to it now, or null. */
   parked: string | null = null
+  /** Parked, and what lies there now is not the directory that was opened: no number and no absence counts. */
+  isAway = false
   /** Sector files that this node has declared from here, as `sealed/s-t01000-7`. */
   readonly announced = new Set<string>()
-  /** Sector files that a running task or move is making here: not declared before it is done. */
+  /** Those that others put here and that are only served, not declared yet. */
+  readonly servedOnly = new Set<string>()
+  /** Sector files that a running task or move is making (or removing) here: not declared before it is done. */
   readonly inTheMaking = new Map<string, number>()
+  /** No path of this node any more: of its files the index hears nothing from us. */
+  isDetached = false
+  /** What running tasks and moves read here, or have as their scratch. */
+  readonly #used = new Map<string, number>()
 
   constructor(options: {
     written: string
@@ -46,6 +56,12 @@ export class StoragePath {
     return this.identity.id
   }
 
+  /** Whether both are one directory, however each is spelled; told by what it looked like when it was opened. */
+  isSameDirectory(other: StoragePath): boolean {
+    const [a, b] = [this.identity, other.identity]
+    return a.device === b.device && a.inode === b.inode
+  }
+
   /** Absolute path of a sector file. */
   fileOf(type: SectorFileType, sector: SectorId): string {
     return join(this.directory, relativeName(type, sector))
@@ -61,9 +77,37 @@ export class StoragePath {
    * @throws StorageError PATH_PARKED (critical: the worker's disk needs an operator)
    */
   async assertIdentity(): Promise<void> {
-    const change = await changeOf(this.directory, this.identity)
-    if (change !== null) this.parked = change
+    await this.#noticeChange()
     if (this.parked !== null) throw this.parkedError()
+  }
+
+  /**
+   * As {@link assertIdentity}, for looking only: a disk that is mounted read-only may be read.
+   * @throws StorageError PATH_PARKED
+   */
+  async assertPresent(): Promise<void> {
+    await this.#noticeChange()
+    if (this.isAway) throw this.parkedError()
+  }
+
+  /** Parks the path, or ends its being parked, by what is found there. */
+  async look(): Promise<void> {
+    const change = await changeOf(this.directory, this.identity)
+    this.isAway = change !== null
+    this.parked = change ?? (await this.#whyReadOnly())
+  }
+
+  async #noticeChange(): Promise<void> {
+    const change = await changeOf(this.directory, this.identity)
+    if (change === null) return
+    this.isAway = true
+    this.parked = change
+  }
+
+  async #whyReadOnly(): Promise<string | null> {
+    const isWritten = this.meta.CanSeal || this.meta.CanStore
+    if (!isWritten || !(await isMountedReadOnly(this.directory))) return null
+    return 'its filesystem is mounted read-only (the kernel does so when a disk fails): look into the kernel log, mount it read-write'
   }
 
   parkedError() {
@@ -75,18 +119,37 @@ export class StoragePath {
     })
   }
 
+  /** Whether running work needs the path: it is not detached meanwhile. */
+  get isInUse(): boolean {
+    return this.#used.size > 0 || this.inTheMaking.size > 0
+  }
+
+  /** Whether running work reads a sector file or writes it. @param name as {@link relativeName} */
+  isFileInUse(name: string): boolean {
+    return this.#used.has(name) || this.inTheMaking.has(name)
+  }
+
+  /** Keeps the path attached while something in it is needed; call the result when the work has ended. */
+  startUsing(name: string): () => void {
+    return counted(this.#used, name)
+  }
+
   /** Marks a sector file as being made; call the result once it is whole, or given up. */
   startMaking(type: SectorFileType, sector: SectorId): () => void {
-    const name = relativeName(type, sector)
-    this.inTheMaking.set(name, (this.inTheMaking.get(name) ?? 0) + 1)
-    let isMaking = true
-    return () => {
-      if (!isMaking) return
-      isMaking = false
-      const left = (this.inTheMaking.get(name) ?? 1) - 1
-      if (left > 0) this.inTheMaking.set(name, left)
-      else this.inTheMaking.delete(name)
-    }
+    return counted(this.inTheMaking, relativeName(type, sector))
+  }
+}
+
+/** @returns takes it out again, once */
+function counted(counts: Map<string, number>, name: string): () => void {
+  counts.set(name, (counts.get(name) ?? 0) + 1)
+  let isCounted = true
+  return () => {
+    if (!isCounted) return
+    isCounted = false
+    const left = (counts.get(name) ?? 1) - 1
+    if (left > 0) counts.set(name, left)
+    else counts.delete(name)
   }
 }
 

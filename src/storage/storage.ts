@@ -20,8 +20,9 @@ import type { StorageParts } from './parts.ts'
 import { Recovery } from './recovery.ts'
 import { type RemoveOptions, removeFiles } from './remove-files.ts'
 import { StorageJson } from './storage-json.ts'
-import { relativeName } from './storage-path.ts'
+import { relativeName, type StoragePath } from './storage-path.ts'
 import { PathWatch } from './watch-paths.ts'
+import { ofWrongLength } from './whole-files.ts'
 
 export type { StorageOptions }
 
@@ -123,7 +124,10 @@ export class Storage implements NodeStorage {
   async stat(pathId: string): Promise<FsStat> {
     const { paths, views, grants } = this.#parts
     const path = paths.get(pathId)
-    return views.statOf(path, await grants.reservedOn(path))
+    const stat = await views.statOf(path, await grants.reservedOn(path))
+    // Read-only: its numbers are true, but who looks at them would believe that work may go there.
+    if (path.parked !== null) throw path.parkedError()
+    return stat
   }
 
   tiers(): Promise<PathTier[]> {
@@ -171,9 +175,13 @@ export class Storage implements NodeStorage {
   }
 
   async serveFound(type: SectorFileType, sector: SectorId): Promise<boolean> {
-    const { paths, declarations } = this.#parts
-    const holders = await paths.holdersOf(type, sector)
-    const whole = holders.filter((path) => !path.inTheMaking.has(relativeName(type, sector)))
+    const { paths, declarations, settings } = this.#parts
+    const whole: StoragePath[] = []
+    for (const path of await paths.holdersOf(type, sector)) {
+      if (path.inTheMaking.has(relativeName(type, sector))) continue
+      const wrong = await ofWrongLength(path, type, [sector], settings.sealedLengths ?? [])
+      if (wrong.length === 0) whole.push(path)
+    }
     for (const path of whole) declarations.serveFound(path, type, sector)
     return whole.length > 0
   }
@@ -208,9 +216,14 @@ export class Storage implements NodeStorage {
   async introduceAgain(): Promise<void> {
     const { paths, grants, log } = this.#parts
     await this.#settle()
-    await this.#attachments.followStorageJson()
+    // A list that an operator is about to correct must not keep the worker from its sealer.
+    await this.#attachments.followStorageJson().catch((error: unknown) => {
+      log.error('the list of storage paths cannot be followed; those that are open are kept', {
+        error: describeError(error),
+      })
+    })
     this.#watch?.follow()
-    for (const path of paths.usable()) {
+    for (const path of paths.present()) {
       await this.#attachments.redeclare(path.id, false).catch((error: unknown) => {
         log.warn('a storage path could not be introduced to the sealer', {
           storagePath: path.id,
@@ -251,7 +264,14 @@ export class Storage implements NodeStorage {
     this.#recovery = new Recovery(this.#parts, interrupted)
     await this.#recovery.run()
     this.#watch = new PathWatch(this.#parts, this.#attachments, this.#json.file)
-    this.#loops = [new Heartbeat(this.#parts, this.#attachments).run(), this.#reconcile()]
+    const heartbeat = new Heartbeat(this.#parts, this.#attachments, (path) => this.#lookAgain(path))
+    this.#loops = [heartbeat.run(), this.#reconcile()]
+  }
+
+  /** A path that was away and is back: watched from now on, and looked at once, for nobody told what happened there. */
+  #lookAgain(path: StoragePath): void {
+    this.#watch?.again(path)
+    void this.#attachments.rescanAll(path)
   }
 
   /** What was granted to an earlier run is given back, once the account can be reached. */

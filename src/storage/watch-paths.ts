@@ -71,6 +71,15 @@ export class PathWatch {
     for (const path of attached) if (!this.#watchers.has(path)) this.#watchers.set(path, this.#watch(path))
   }
 
+  /** Watches a path that was mounted anew: an unmount has ended the watches in it. */
+  again(path: StoragePath): void {
+    const watcher = this.#watchers.get(path)
+    if (watcher === undefined) return
+    this.#watchers.delete(path)
+    this.#close(watcher)
+    this.follow()
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true
     const watchers = [this.#storageJson, ...this.#watchers.values()]
@@ -105,7 +114,7 @@ export class PathWatch {
   #changed(path: StoragePath, type: SectorFileType): void {
     this.#hint(`${path.id} ${type}`, async () => {
       const isAttached = this.#parts.paths.find(path.id) === path
-      if (isAttached && path.parked === null) await this.#attachments.rescan(path, type)
+      if (isAttached && !path.isAway) await this.#attachments.rescan(path, type)
     })
   }
 

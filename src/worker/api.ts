@@ -28,7 +28,14 @@ export interface WorkerFace {
 
 /** Whether the worker takes work. */
 export interface WorkerSwitch {
+  /** The operator's word, or that of a failure of this host. */
   enabled: boolean
+  /** Whether its state file can be written; comes back by itself. */
+  canRemember: boolean
+}
+
+function takesWork({ enabled, canRemember }: WorkerSwitch): boolean {
+  return enabled && canRemember
 }
 
 export interface WorkerParts {
@@ -74,7 +81,7 @@ function faceCalls({
       Resources: { ...(await hostResources(info.noSwap)), Resources: info.resources },
     }),
     Session: async () => {
-      if (power.enabled) return session
+      if (takesWork(power)) return session
       // lotus' words; its miner takes the worker out of the schedule on any error here.
       throw workerError({ code: 'WORKER_DISABLED', level: 'temporary', message: 'worker disabled' })
     },
@@ -99,7 +106,7 @@ function switchCalls({
     SetEnabled: async (enabled) => {
       power.enabled = enabled
     },
-    Enabled: async () => power.enabled,
+    Enabled: async () => takesWork(power),
     WaitQuiet: () => calls.quiet(),
   }
 }

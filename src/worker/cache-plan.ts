@@ -18,8 +18,17 @@ export interface CacheOrigin {
 /** `anew`: empty the directory first; `keep-layers`: whole layers stay, all else goes. */
 export type PreCommit1Plan = 'anew' | 'keep-layers'
 
-export function planPreCommit1(record: CacheRecord | null, wanted: CacheOrigin): PreCommit1Plan {
-  return record !== null && hasOrigin(record) && sameOrigin(record, wanted) ? 'keep-layers' : 'anew'
+/**
+ * @param isOfThisBoot whether the machine has run ever since the record was made. Only what PC1 leaves at its end is
+ * synced: after a power cut a layer of a PC1 that broke off may have its length and none of its content.
+ */
+export function planPreCommit1(
+  record: CacheRecord | null,
+  wanted: CacheOrigin,
+  isOfThisBoot: boolean,
+): PreCommit1Plan {
+  if (record === null || !hasOrigin(record) || !sameOrigin(record, wanted)) return 'anew'
+  return record.phase === 'pc1-started' && !isOfThisBoot ? 'anew' : 'keep-layers'
 }
 
 export type PreCommit2Plan =

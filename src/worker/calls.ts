@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../base/clock.ts'
+import { durably } from '../base/durable-steps.ts'
 import { describeError, isSealyardError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { ReturnApi } from '../protocol/apis.ts'
@@ -9,6 +10,7 @@ import { type SectorId, sectorName } from '../sectors/sector-id.ts'
 import type { WorkerTables } from '../state/tables.ts'
 import { restartedError, toCallError, workerError } from './errors.ts'
 import { HandIn, type Outcome } from './hand-in.ts'
+import { StateWrites } from './state-writes.ts'
 
 export interface CallRequest {
   readonly sector: SectorId
@@ -29,6 +31,10 @@ export interface CallsOptions {
   readonly log: Logger
   /** Told of a failure that makes it unwise to take more work. */
   readonly onCritical: (error: unknown) => void
+  /** Told why the state file cannot be written, and null once it could be again: no work should come between. */
+  readonly onStateChange: (trouble: unknown) => void
+  /** How long a result that the sealer did not take waits; 5 s by default. */
+  readonly retryMs?: number
 }
 
 /** How long after the deadline a killed task may take to put its files back. */
@@ -39,10 +45,13 @@ const GRACE_MS = 5000
  *
  *     take ──recorded──► running ──result stored──► done ──accepted, or unknown to the sealer──► removed
  *                          └─ found at start: done, with "worker restarted" (101); nothing resumes
+ *
+ * A result that a full disk refuses to store is kept in memory, and stored and handed in once there is space.
  */
 export class Calls {
   readonly #options: CallsOptions
   readonly #handIn: HandIn
+  readonly #state: StateWrites
   readonly #stop = new AbortController()
   #isClosing = false
   /** Runs now, by what is asked: a call that is sent again joins the run and gets its result. */
@@ -51,7 +60,9 @@ export class Calls {
 
   private constructor(options: CallsOptions) {
     this.#options = options
-    this.#handIn = new HandIn({ ...options, signal: this.#stop.signal })
+    const { signal } = this.#stop
+    this.#state = new StateWrites({ ...options, signal })
+    this.#handIn = new HandIn({ ...options, state: this.#state, signal })
   }
 
   /** Results of an earlier run are handed in, what it left unfinished is answered with "worker restarted". */
@@ -77,20 +88,18 @@ export class Calls {
       })
     }
     const id = randomUUID()
-    await this.#options.db
-      .insertInto('worker_calls')
-      .values({
-        id,
-        miner: request.sector.Miner,
-        number: request.sector.Number,
-        task: request.task,
-        return_method: request.returns,
-        params: brief(request.params),
-        state: 'running',
-        result: null,
-        created_at: this.#options.clock.now(),
-      })
-      .execute()
+    const insert = this.#options.db.insertInto('worker_calls').values({
+      id,
+      miner: request.sector.Miner,
+      number: request.sector.Number,
+      task: request.task,
+      return_method: request.returns,
+      params: brief(request.params),
+      state: 'running',
+      result: null,
+      created_at: this.#options.clock.now(),
+    })
+    await durably('worker.call-recorded', () => insert.execute())
     this.#track(this.#follow(id, request))
     return { Sector: request.sector, ID: id }
   }
@@ -113,11 +122,11 @@ export class Calls {
   async #takeUp(): Promise<void> {
     const { db, host, log } = this.#options
     const restarted: Outcome = { value: null, error: restartedError(host) }
-    const { numUpdatedRows } = await db
+    const answer = db
       .updateTable('worker_calls')
       .set({ state: 'done', result: JSON.stringify(restarted) })
       .where('state', '=', 'running')
-      .executeTakeFirst()
+    const { numUpdatedRows } = await durably('worker.calls-answered', () => answer.executeTakeFirst())
     if (numUpdatedRows > 0n) {
       log.warn('calls of the last run did not end; the sealer is told', { calls: Number(numUpdatedRows) })
     }
@@ -138,11 +147,12 @@ export class Calls {
     const outcome = await this.#runOnce(request)
     // Stopped by us: the record stays as it is, and the next start answers the call.
     if (outcome === null) return
-    await this.#options.db
+    const store = this.#options.db
       .updateTable('worker_calls')
       .set({ state: 'done', result: JSON.stringify(outcome) })
       .where('id', '=', id)
-      .execute()
+    const isStored = await this.#state.surely(() => durably('worker.result-stored', () => store.execute()))
+    if (!isStored) return
     await this.#handIn.deliver({ id: { Sector: request.sector, ID: id }, returns: request.returns, outcome })
   }
 
@@ -173,12 +183,12 @@ export class Calls {
     }
   }
 
-  /** Keeps hold of what runs on its own. It fails only when the state file does. */
+  /** Keeps hold of what runs on its own. */
   #track(work: Promise<void>): void {
     const held = work
       .catch((error: unknown) => {
         if (this.#stop.signal.aborted) return
-        this.#options.log.error('the state of a call could not be written', { error: describeError(error) })
+        this.#options.log.error('a call could not be seen to its end', { error: describeError(error) })
         this.#options.onCritical(error)
       })
       .finally(() => this.#background.delete(held))

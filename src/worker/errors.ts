@@ -45,8 +45,13 @@ export function workerError(
  * @param doing `PC1 of s-t01000-7`; the host stands behind it as in lotus' messages, `[name: wk1]`
  */
 export function toCallError(error: unknown, doing: string, host: string): NonNullable<CallError> {
-  return { Code: callErrorCode(error), Message: `${doing} [name: ${host}]: ${describeError(error)}` }
+  const failure = { Code: callErrorCode(error), Message: `${doing} [name: ${host}]: ${describeError(error)}` }
+  const code = errorCode(error) ?? ''
+  return TOLD_CODES.has(code) ? { ...failure, Sealyard: { code } } : failure
 }
+
+/** Failures that no second try of the same task mends: PC1 has to run again. */
+const TOLD_CODES: ReadonlySet<string> = new Set(['NOT_RESTARTABLE', 'CACHE_UNUSABLE'])
 
 function callErrorCode(error: unknown): number {
   if (!isSealyardError(error)) return CALL_ERROR.unknown

@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Clock } from '../base/clock.ts'
+import { durably } from '../base/durable-steps.ts'
 import { describeError, errorCode } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { ReturnApi } from '../protocol/apis.ts'
@@ -8,6 +9,7 @@ import { returnMethods } from '../protocol/sealer-methods.ts'
 import type { CallError, CallId } from '../protocol/types.ts'
 import { sectorName } from '../sectors/sector-id.ts'
 import type { WorkerTables } from '../state/tables.ts'
+import type { StateWrites } from './state-writes.ts'
 
 /** How a call ended. `value` is null where the method returns none, or failed. */
 export interface Outcome {
@@ -24,10 +26,13 @@ export interface Result {
 export interface HandInOptions {
   readonly db: Kysely<WorkerTables>
   readonly returns: ReturnApi
+  readonly state: StateWrites
   readonly clock: Clock
   readonly log: Logger
   /** Ends the retrying; what was not accepted stays recorded. */
   readonly signal: AbortSignal
+  /** Between two attempts; lotus' 5 s by default. */
+  readonly retryMs?: number
 }
 
 /** lotus' interval. */
@@ -49,7 +54,7 @@ export class HandIn {
     for (let attempt = 0; ; attempt++) {
       if (await this.#offer(result, attempt)) return this.#forget(result)
       try {
-        await clock.sleep(RETRY_MS, signal)
+        await clock.sleep(this.#options.retryMs ?? RETRY_MS, signal)
       } catch {
         return
       }
@@ -74,7 +79,7 @@ export class HandIn {
         return true
       }
       if (attempt % LOG_EVERY === 0) {
-        this.#options.log.warn('the sealer does not take a result; it is handed in again every 5 s', {
+        this.#options.log.warn('the sealer does not take a result; it is handed in until it does', {
           ...about,
           error: describeError(error),
         })
@@ -84,7 +89,8 @@ export class HandIn {
   }
 
   async #forget({ id }: Result): Promise<void> {
-    await this.#options.db.deleteFrom('worker_calls').where('id', '=', id.ID).execute()
+    const remove = this.#options.db.deleteFrom('worker_calls').where('id', '=', id.ID)
+    await this.#options.state.surely(() => durably('worker.call-removed', () => remove.execute()))
   }
 }
 

@@ -10,6 +10,8 @@ import { workerError } from './errors.ts'
 
 export interface SealerSessionOptions {
   readonly dial: () => Promise<SealerConnection>
+  /** How often the sealer is asked whether it knows this worker, and the longest pause while it is away; 10 s by default. */
+  readonly heartbeatMs?: number
   readonly clock: Clock
   readonly log: Logger
 }
@@ -25,7 +27,6 @@ export interface Introduction {
 /** lotus' heartbeat. */
 const HEARTBEAT_MS = 10_000
 const FIRST_RETRY_MS = 1000
-const LONGEST_RETRY_MS = 10_000
 
 /**
  * A worker's tie to its sealer. Tasks run on whatever happens here.
@@ -68,7 +69,7 @@ export class SealerSession {
         if (words !== told) log.warn('waiting for the sealer', { error: words })
         told = words
       }
-      await clock.sleep(retryDelay(attempt), signal)
+      await clock.sleep(retryDelay(options, attempt), signal)
     }
   }
 
@@ -100,7 +101,7 @@ export class SealerSession {
       } catch (error) {
         if (!isTemporary(error)) throw error
         log.warn('the sealer did not take this worker yet', { error: describeError(error) })
-        await clock.sleep(retryDelay(attempt), this.#stop.signal)
+        await clock.sleep(retryDelay(this.#options, attempt), this.#stop.signal)
       }
     }
     void this.#watch(introduction)
@@ -117,7 +118,10 @@ export class SealerSession {
     let failures = 0
     for (;;) {
       try {
-        await clock.sleep(this.#known === null ? retryDelay(failures) : HEARTBEAT_MS, signal)
+        await clock.sleep(
+          this.#known === null ? retryDelay(this.#options, failures) : heartbeatOf(this.#options),
+          signal,
+        )
       } catch {
         return
       }
@@ -193,8 +197,12 @@ function isTemporary(error: unknown): boolean {
   return isSealyardError(error) && error.level === 'temporary'
 }
 
-function retryDelay(attempt: number): number {
-  return Math.min(FIRST_RETRY_MS * 2 ** attempt, LONGEST_RETRY_MS)
+function heartbeatOf({ heartbeatMs = HEARTBEAT_MS }: SealerSessionOptions): number {
+  return heartbeatMs
+}
+
+function retryDelay(options: SealerSessionOptions, attempt: number): number {
+  return Math.min(FIRST_RETRY_MS * 2 ** attempt, heartbeatOf(options))
 }
 
 /** Every method of the sealer, looked up anew with each call. */

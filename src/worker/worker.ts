@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../base/clock.ts'
 import { describeError } from '../base/errors.ts'
-import type { Log } from '../base/log.ts'
+import type { Log, Logger } from '../base/log.ts'
 import type { ReturnApi, WorkerApi } from '../protocol/apis.ts'
 import type { ReaderSource } from '../protocol/connections.ts'
 import type { NodeInfo } from '../protocol/types.ts'
@@ -30,6 +30,8 @@ export interface WorkerOptions {
   readonly proofType: number
   /** Directory for C2's input; the system's temporary directory by default. */
   readonly scratch?: string
+  /** How long a result that the sealer did not take waits; 5 s by default. */
+  readonly retryMs?: number
   readonly onShutdown: () => void
   readonly log: Log
   readonly clock: Clock
@@ -53,11 +55,12 @@ export class Worker {
     const { storage, executor, readers, info, node, log, clock, proofType } = options
     const session = randomUUID()
     const logger = log.logger('worker')
-    const power: WorkerSwitch = { enabled: true }
+    const power: WorkerSwitch = { enabled: true, canRemember: true }
     const calls = await Calls.open({
       db: options.db,
       returns: options.returns,
       host: info.hostname,
+      ...(options.retryMs === undefined ? {} : { retryMs: options.retryMs }),
       clock,
       log: logger,
       onCritical(error) {
@@ -66,6 +69,7 @@ export class Worker {
           error: describeError(error),
         })
       },
+      onStateChange: (trouble) => tellOfState(power, logger, trouble),
     })
     const tasks = new TaskSwitches({
       tasks: options.tasks,
@@ -89,4 +93,16 @@ export class Worker {
   close(deadlineMs: number): Promise<void> {
     return this.#calls.close(deadlineMs)
   }
+}
+
+/** Work whose result could not be kept is not taken; an operator has only to make space. */
+function tellOfState(power: WorkerSwitch, log: Logger, trouble: unknown): void {
+  power.canRemember = trouble === null
+  if (power.canRemember) {
+    log.info('the state file can be written again; the worker takes work as before')
+    return
+  }
+  log.error('the state file cannot be written: the worker takes no work and keeps its results until it can', {
+    error: describeError(trouble),
+  })
 }

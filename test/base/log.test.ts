@@ -63,6 +63,16 @@ test('the console line tells local time with its offset', (t) => {
   t.is(new Date(time.replace(/(\d\d)$/, ':$1')).toISOString(), '2021-12-22T08:45:03.603Z')
 })
 
+test('a level for a subsystem that does not exist is refused with those that do', (t) => {
+  const log = logTo([])
+  log.logger('stores')
+  log.logger('advmgr')
+  t.throws(() => log.setLevel('nope', 'debug'), {
+    code: 'UNKNOWN_SUBSYSTEM',
+    message: "there is no subsystem 'nope'; there are advmgr, stores",
+  })
+})
+
 test('refuses a level that does not exist', (t) => {
   t.is(parseLogLevel('WARN'), 'warn')
   t.throws(() => parseLogLevel('loud'), { code: 'BAD_LOG_LEVEL' })

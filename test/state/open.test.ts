@@ -103,3 +103,34 @@ test('a declaration needs its path, and goes with it', (t) =>
     t.deepEqual(await db.selectFrom('declarations').selectAll().execute(), [])
     await close()
   }))
+
+test('a full disk is named, not what failed after it', (t) =>
+  withDirectory(async (directory) => {
+    const file = join(directory, 'state.sqlite')
+    const state = await openSealerState(file)
+    const { rows } = await sql<{ page_count: number }>`pragma page_count`.execute(state.db)
+    const pages = rows[0]?.page_count ?? 0
+    await sql.raw(`pragma max_page_count = ${pages}`).execute(state.db)
+    const many = Array.from({ length: 100 }, (_, at) => ({ ...reservation, id: `${at} ${'x'.repeat(1000)}` }))
+    const insert = state.db.insertInto('reservations').values(many)
+    const full = {
+      code: 'STATE_FULL',
+      message: `no space left where ${file} lies: free some there; nothing was changed`,
+    }
+    await t.throwsAsync(insert.execute(), full)
+    const inTransaction = state.db
+      .transaction()
+      .execute((trx) => trx.insertInto('reservations').values(many).execute())
+    await t.throwsAsync(inTransaction, full)
+    t.deepEqual(await state.db.selectFrom('reservations').selectAll().execute(), [])
+
+    await sql.raw(`pragma max_page_count = ${pages + 1000}`).execute(state.db)
+    await insert.execute()
+    const failing = state.db.transaction().execute(async (trx) => {
+      await trx.deleteFrom('reservations').execute()
+      throw new Error('changed its mind')
+    })
+    await t.throwsAsync(failing, { message: 'changed its mind' })
+    t.is((await state.db.selectFrom('reservations').selectAll().execute()).length, 100)
+    await state.close()
+  }))

@@ -212,3 +212,16 @@ test('whatever tasks acquire, make and release at once, no reservation is left a
   )
   t.deepEqual(await readdir(join(seal.directory, '.sealyard', 'scratch')), [])
 })
+
+test('a file that is made anew is not served meanwhile', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const seal = await cluster.makePath('seal', 'seal')
+  await writeSealed(seal, sector(1))
+  const publications = new Published()
+  const storage = await cluster.startNode('node', [seal], { publications })
+  t.is(publications.files.size, 1)
+  const acquired = await storage.acquire(request({ allocate: SEALED }))
+  t.is(publications.files.size, 0)
+  await acquired.release()
+  t.is(publications.files.size, 1)
+})

@@ -3,7 +3,17 @@ import { join } from 'node:path'
 import test from 'ava'
 import type { Logger } from '../../src/base/log.ts'
 import { silentLogger } from '../../src/base/log.ts'
-import { ClusterAtHand, Published, sector, until, writeCache, writeSealed } from './cluster-at-hand.ts'
+import { storageError } from '../../src/storage/errors.ts'
+import { STORAGE_DEFAULTS } from '../../src/storage/parts.ts'
+import {
+  ClusterAtHand,
+  hookedIndex,
+  Published,
+  sector,
+  until,
+  writeCache,
+  writeSealed,
+} from './cluster-at-hand.ts'
 
 const SEALED = 2
 const CACHE = 4
@@ -189,6 +199,35 @@ test('redeclare drops what the disk lacks only when told to', async (t) => {
   t.deepEqual(await cluster.holders(sector(5), SEALED), [])
 })
 
+test('a file that went without a word, as when the node died then, is dropped at the next start', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('seal', 'seal')
+  await writeSealed(path, sector(1))
+  const first = await cluster.startNode('node', [path])
+  await first.close(0)
+  await rm(path.fileOf('sealed', sector(1)))
+  t.deepEqual(await cluster.holders(sector(1), SEALED), [path.id])
+  await cluster.startNode('node', [path])
+  t.deepEqual(await cluster.holders(sector(1), SEALED), [])
+})
+
+test('a path that the index cannot be told of is not detached: the index alone would know it for good', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('seal', 'seal')
+  let isAway = false
+  const index = hookedIndex(cluster.index, async () => {
+    if (isAway) throw storageError({ code: 'IO', level: 'temporary', message: 'the sealer is away' })
+  })
+  const storage = await cluster.startNode('node', [path], { index })
+  isAway = true
+  await t.throwsAsync(storage.detach(path.directory), { message: 'the sealer is away' })
+  t.deepEqual(Object.keys(storage.localPaths()), [path.id])
+  isAway = false
+  await storage.detach(path.directory)
+  t.deepEqual(storage.localPaths(), {})
+  t.deepEqual(await cluster.index.StorageList(), {})
+})
+
 test('a node that restarts removes its own unfinished files and keeps those of strangers', async (t) => {
   const cluster = await ClusterAtHand.make(t)
   const path = await cluster.makePath('store', 'store')
@@ -214,4 +253,117 @@ test('a node that restarts removes its own unfinished files and keeps those of s
   t.deepEqual((await readdir(fetching)).sort(), ['s-t01000-2', 's-t01000-4.removed-18af-1'])
   t.deepEqual(await readdir(join(path.directory, '.sealyard', 'scratch')), [])
   t.deepEqual(await cluster.account.SpaceReservations(), [])
+})
+
+test('a path that is attached twice is told to be attached already', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'store')
+  const storage = await cluster.startNode('node', [path])
+  await t.throwsAsync(storage.attach(path.directory), {
+    code: 'DUPLICATE_PATH',
+    message: /is attached to this node already/,
+  })
+})
+
+test('a path that running work reads is not detached, by a command or by an edited storage.json', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('seal', 'seal')
+  await writeSealed(path, sector(1))
+  const storage = await cluster.startNode('node', [path])
+  const request = { task: 'C1', sector: sector(1), existing: SEALED, allocate: 0, kind: 'sealing' } as const
+  const acquired = await storage.acquire(request)
+  await t.throwsAsync(storage.detach(path.directory), { code: 'BUSY', message: /read by running work/ })
+  await writeFile(join(cluster.directory, 'node', 'storage.json'), JSON.stringify({ StoragePaths: [] }))
+  await storage.introduceAgain()
+  t.deepEqual(Object.keys(storage.localPaths()), [path.id])
+  await acquired.release()
+  await storage.introduceAgain()
+  t.deepEqual(storage.localPaths(), {})
+})
+
+test('a task whose path was taken off the node ends all the same', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('seal', 'seal')
+  const storage = await cluster.startNode('node', [path])
+  const request = { task: 'PC1', sector: sector(1), existing: 0, allocate: SEALED, kind: 'sealing' } as const
+  const acquired = await storage.acquire(request)
+  await writeSealed(path, sector(1))
+  await storage.detachAll()
+  await acquired.release()
+  t.deepEqual(await cluster.account.SpaceReservations(), [])
+  await storage.attach(path.directory)
+  t.deepEqual(await cluster.holders(sector(1), SEALED), [path.id])
+})
+
+test('a file that is made while its directory is compared is not taken for gone', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'both')
+  let isMaking = false
+  const index = hookedIndex(cluster.index, async (method, [, of]) => {
+    if (method !== 'StorageDeclareSector' || (of as { Number: number }).Number !== 1 || isMaking) return
+    isMaking = true
+    const request = {
+      task: 'PC1',
+      sector: sector(2),
+      existing: 0,
+      allocate: SEALED,
+      kind: 'sealing',
+    } as const
+    const acquired = await storage.acquire(request)
+    await writeSealed(path, sector(2))
+    await acquired.release()
+  })
+  const storage = await cluster.startNode('node', [path], { index })
+  await writeSealed(path, sector(1))
+  t.true(await until(cluster.clock, async () => (await cluster.holders(sector(1), SEALED)).length === 1))
+  // One more look has time to end.
+  await new Promise((resolve) => setTimeout(resolve, 100))
+  t.deepEqual(await cluster.holders(sector(2), SEALED), [`${path.id}*`])
+})
+
+test('what came while a path was away is seen as soon as it is back', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'store')
+  const settings = { ...STORAGE_DEFAULTS, reconcileMs: 10 ** 9 }
+  await cluster.startNode('node', [path], { settings })
+  const away = `${path.directory}.unmounted`
+  await rename(path.directory, away)
+  const isParked = async () => {
+    const view = cluster.index.view().paths.find(({ info }) => info.ID === path.id)
+    return view?.unusable !== null
+  }
+  t.true(await until(cluster.clock, isParked))
+  await writeFile(join(away, 'sealed', 's-t01000-1'), 'written while nobody looked')
+  for (let second = 0; second < 5; second++) {
+    await cluster.clock.advance(1000)
+    await new Promise((resolve) => setTimeout(resolve, 20))
+  }
+  await rename(away, path.directory)
+  t.true(await until(cluster.clock, async () => (await cluster.holders(sector(1), SEALED)).length === 1))
+  await rm(path.fileOf('sealed', sector(1)))
+  t.true(await until(cluster.clock, async () => (await cluster.holders(sector(1), SEALED)).length === 0))
+})
+
+test('a path whose report hangs keeps no other from reporting', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const hung = await cluster.makePath('hung', 'store')
+  const well = await cluster.makePath('well', 'store')
+  const reports = new Map<string, number>()
+  const index = hookedIndex(cluster.index, async (method, [id]) => {
+    if (method !== 'StorageReportHealth') return
+    reports.set(id as string, (reports.get(id as string) ?? 0) + 1)
+    if (id === hung.id) await new Promise(() => undefined)
+  })
+  await cluster.startNode('node', [hung, well], { index })
+  t.true(await until(cluster.clock, async () => (reports.get(well.id) ?? 0) >= 3))
+  t.is(reports.get(hung.id), 1)
+})
+
+test('a list of paths that an operator has broken does not keep a worker from its sealer', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'store')
+  const storage = await cluster.startNode('node', [path])
+  await writeFile(join(cluster.directory, 'node', 'storage.json'), '{"StoragePaths": [')
+  await storage.introduceAgain()
+  t.deepEqual(Object.keys(storage.localPaths()), [path.id])
 })

@@ -164,6 +164,23 @@ export function failingIndex(index: IndexApi, failing: { method: keyof IndexApi 
   })
 }
 
+/** An index that is asked only after a test has done something. */
+export function hookedIndex(
+  index: IndexApi,
+  before: (method: keyof IndexApi, params: unknown[]) => Promise<void>,
+): IndexApi {
+  return new Proxy(index, {
+    get(target, name) {
+      const method = Reflect.get(target, name) as unknown
+      if (typeof method !== 'function') return method
+      return async (...params: unknown[]) => {
+        await before(name as keyof IndexApi, params)
+        return Reflect.apply(method, target, params) as unknown
+      }
+    },
+  })
+}
+
 /** Bytes that tell one file from another. */
 export function content(seed: number, length = 2048): Buffer {
   return Buffer.from(Array.from({ length }, (_, at) => (seed * 31 + at * 7) % 251))

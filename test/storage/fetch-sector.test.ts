@@ -1,4 +1,5 @@
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { createServer, type RequestListener, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
@@ -190,6 +191,20 @@ test('a file is moved straight to the store of the node that was asked', async (
   t.deepEqual(await cluster.holders(sector(1), SEALED), [`${store.id}*`])
 })
 
+test('a move to the store ends with the copies that other nodes have in seal paths', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const there = await cluster.makePath('there', 'seal')
+  const here = await cluster.makePath('here', 'seal')
+  const store = await cluster.makePath('store', 'store')
+  await writeSealed(there, sector(1))
+  await writeSealed(here, sector(1))
+  await startServing(t, cluster, 'one', [there])
+  const storage = await cluster.startNode('two', [here, store])
+  await storage.moveToStore(sector(1), SEALED)
+  t.deepEqual(await cluster.holders(sector(1), SEALED), [`${store.id}*`])
+  t.false(existsSync(there.fileOf('sealed', sector(1))))
+})
+
 test('a shared path is never copied to itself over the network', async (t) => {
   const cluster = await ClusterAtHand.make(t)
   const share = await cluster.makePath('share', 'store')
@@ -347,4 +362,53 @@ test('what a stranger is downloading beside us is not touched', async (t) => {
   const storage = await cluster.startNode('two', [here])
   await storage.fetch(sector(1), SEALED, 'sealing', 'copy')
   t.deepEqual(await unfinished(here, 'sealed'), ['s-t01000-1'])
+})
+
+test('the store copy of the node that gave a file for a seal path stays', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const seal = await cluster.makePath('there-seal', 'seal', { weight: 1 })
+  const store = await cluster.makePath('there-store', 'store')
+  const here = await cluster.makePath('here', 'seal')
+  for (const path of [seal, store]) await writeSealed(path, sector(1))
+  await startServing(t, cluster, 'one', [seal, store])
+  const storage = await cluster.startNode('two', [here])
+  await storage.fetch(sector(1), SEALED, 'sealing', 'move')
+  t.deepEqual(await cluster.holders(sector(1), SEALED), [here.id, `${store.id}*`].sort())
+})
+
+test('a stored file that was brought here to be read goes again, if its store still gives it', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const there = await cluster.makePath('there', 'store')
+  const here = await cluster.makePath('here', 'seal')
+  await writeSealed(there, sector(1))
+  await startServing(t, cluster, 'one', [there])
+  const storage = await cluster.startNode('two', [here])
+  const request = { task: 'UNS', existing: SEALED, allocate: 1, kind: 'sealing', borrow: true } as const
+  const acquired = await storage.acquire({ ...request, sector: sector(1) })
+  const second = await storage.acquire({ ...request, sector: sector(1) })
+  await acquired.release()
+  t.is((await storage.find('sealed', sector(1).ID))?.pathId, here.id, 'another task reads it')
+  // A file that the index believes in and the store does not give: the copy here may be the last.
+  await rename(there.fileOf('sealed', sector(1)), `${there.directory}/elsewhere`)
+  await second.release()
+  t.is((await storage.find('sealed', sector(1).ID))?.pathId, here.id)
+  await rename(`${there.directory}/elsewhere`, there.fileOf('sealed', sector(1)))
+  const third = await storage.acquire({ ...request, sector: sector(1) })
+  await third.release()
+  t.is(await storage.find('sealed', sector(1).ID), null)
+  t.deepEqual(await cluster.holders(sector(1), SEALED), [`${there.id}*`])
+})
+
+test('a holder that cannot tell whose token it is may know later', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const here = await cluster.makePath('here', 'seal')
+  let asked = 0
+  await startLotus(t, cluster, 'lotus', SEALED, (_request, response) => {
+    asked++
+    if (asked === 1) response.writeHead(401).end()
+    else response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(content(1))
+  })
+  const storage = await cluster.startNode('two', [here])
+  await storage.fetch(sector(1), SEALED, 'sealing', 'copy')
+  t.is(asked, 2)
 })

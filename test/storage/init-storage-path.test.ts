@@ -60,6 +60,20 @@ test('refuses a path that is for nothing', async (t) => {
   t.deepEqual(await readdir(directory), [])
 })
 
+test('a place where no directory can be is refused in words', async (t) => {
+  const directory = await directoryFor(t)
+  const file = join(directory, 'file')
+  await writeFile(file, '')
+  const refused = (message: RegExp) => ({ code: 'BAD_PATH', message })
+  await t.throwsAsync(initStoragePath(file, OPTIONS), refused(/file is not a directory/))
+  await t.throwsAsync(
+    initStoragePath(join(file, 'below'), OPTIONS),
+    refused(/lies below something that is not a directory/),
+  )
+  if (process.platform !== 'linux') return
+  await t.throwsAsync(initStoragePath('/proc/sealyard', OPTIONS), refused(/cannot be made: .*\/proc/))
+})
+
 test('reads metafiles of older and newer nodes', async (t) => {
   const directory = await directoryFor(t)
   const old =

@@ -1,8 +1,18 @@
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
+import { silentLogger } from '../../src/base/log.ts'
+import type { StorageError } from '../../src/storage/errors.ts'
 import { skipUnless } from '../skip.ts'
-import { ClusterAtHand, failingIndex, Published, sector, writeCache, writeSealed } from './cluster-at-hand.ts'
+import {
+  ClusterAtHand,
+  failingIndex,
+  hookedIndex,
+  Published,
+  sector,
+  writeCache,
+  writeSealed,
+} from './cluster-at-hand.ts'
 
 const SEALED = 2
 const CACHE = 4
@@ -200,4 +210,77 @@ test('a rename that was not declared in time is found at the next start', async 
   t.true((await cluster.holders(sector(1), SEALED)).includes(`${store.id}*`))
   await second.redeclare(null, true)
   t.deepEqual(await cluster.holders(sector(1), SEALED), [`${store.id}*`])
+})
+
+test('a whole file in a seal path is not given up for half a copy in the store', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const seal = await cluster.makePath('seal', 'seal')
+  const store = await cluster.makePath('store', 'store')
+  const bytes = await writeSealed(seal, sector(1))
+  await writeSealed(store, sector(1))
+  await writeFile(store.fileOf('sealed', sector(1)), bytes.subarray(0, 1000))
+  const storage = await cluster.startNode('node', [seal, store])
+  const refused = await t.throwsAsync<StorageError>(storage.moveToStore(sector(1), SEALED), {
+    message: /another content/,
+  })
+  t.is(refused?.level, 'abort')
+  t.deepEqual(await readFile(seal.fileOf('sealed', sector(1))), bytes)
+  await rm(store.fileOf('sealed', sector(1)))
+  await storage.moveToStore(sector(1), SEALED)
+  t.deepEqual(await readFile(store.fileOf('sealed', sector(1))), bytes)
+})
+
+test('what is known of a cache is there with it, also when the node stops right after the rename', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const seal = await cluster.makePath('seal', 'seal')
+  const store = await cluster.makePath('store', 'store')
+  await writeCache(seal, sector(1), 'finalized')
+  const failing: Parameters<typeof failingIndex>[1] = { method: null }
+  const first = await cluster.startNode('node', [seal, store], {
+    index: failingIndex(cluster.index, failing),
+  })
+  const record = { ticket: 'dGlja2V0', pieces: ['a:1'], phase: 'finalized' } as const
+  await first.records.put(sector(1).ID, seal.id, record)
+  failing.method = 'StorageDeclareSector'
+  const move = t.throwsAsync(first.moveToStore(sector(1), CACHE))
+  while (first.transfers()[0]?.state !== 'done') await new Promise((resolve) => setImmediate(resolve))
+  await first.close(0)
+  await move
+  const second = await cluster.startNode('node', [seal, store])
+  t.deepEqual(await second.records.get(sector(1).ID, store.id), record)
+})
+
+test('an interrupted move is ended once, however many take it up at once', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const directory = await elsewhere(t, cluster)
+  if (skipUnless(t, directory !== null, 'needs /dev/shm on a filesystem of its own')) return
+  const seal = await cluster.makePath('seal', 'seal')
+  const store = await cluster.makePath(`${directory}/store`, 'store')
+  await writeSealed(seal, sector(1))
+  const failing: Parameters<typeof failingIndex>[1] = { method: null }
+  // The first who ends it takes so long to say so that the others are there before it is done.
+  const slow = hookedIndex(cluster.index, async (method) => {
+    if (method === 'StorageDropSector') await new Promise((resolve) => setTimeout(resolve, 300))
+  })
+  const index = failingIndex(slow, failing)
+  const first = await cluster.startNode('node', [seal, store], { index })
+  failing.method = 'StorageDeclareSector'
+  const move = t.throwsAsync(first.moveToStore(sector(1), SEALED))
+  while (first.transfers()[0]?.state !== 'done') await new Promise((resolve) => setImmediate(resolve))
+  await first.close(0)
+  await move
+  const said: string[] = []
+  const log = {
+    ...silentLogger,
+    warn: (text: string) => said.push(text),
+    info: (text: string) => said.push(text),
+  }
+  const second = await cluster.startNode('node', [seal, store], { index, log })
+  failing.method = null
+  said.length = 0
+  await Promise.all([second.introduceAgain(), second.introduceAgain(), second.introduceAgain()])
+  t.deepEqual(
+    said.filter((text) => text.startsWith('an interrupted move')),
+    ['an interrupted move was ended'],
+  )
 })

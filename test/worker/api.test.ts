@@ -1,4 +1,5 @@
 import test, { type ExecutionContext } from 'ava'
+import { type Kysely, sql } from 'kysely'
 import { FakeClock } from '../../src/base/clock.ts'
 import { ProofError } from '../../src/proofs/errors.ts'
 import { RpcError } from '../../src/protocol/errors.ts'
@@ -7,12 +8,13 @@ import { createDispatcher } from '../../src/protocol/rpc-server.ts'
 import { typedClient } from '../../src/protocol/typed-client.ts'
 import { workerMethods } from '../../src/protocol/worker-methods.ts'
 import { TASK, type TaskCode } from '../../src/sectors/task-types.ts'
+import type { WorkerTables } from '../../src/state/tables.ts'
 import type { NodeStorage } from '../../src/storage/node-storage.ts'
 import { Worker } from '../../src/worker/worker.ts'
 import type { FileWritingExecutor } from './file-writing-executor.ts'
 import type { OnePathStorage } from './one-path-storage.ts'
 import { PIECES, SECTOR, TICKET } from './sector-at-hand.ts'
-import { layUnsealed, ResultTaker, silentLog, stateAtHand, tasksAtHand } from './worker-at-hand.ts'
+import { fillUp, layUnsealed, ResultTaker, silentLog, stateAtHand, tasksAtHand } from './worker-at-hand.ts'
 
 const NODE = {
   kind: 'sealer' as const,
@@ -33,6 +35,7 @@ interface WorkerAtHand {
   readonly sealer: ResultTaker
   readonly clock: FakeClock
   readonly shutdowns: number[]
+  readonly db: Kysely<WorkerTables>
 }
 
 async function workerAtHand(
@@ -44,11 +47,12 @@ async function workerAtHand(
   const sealer = new ResultTaker()
   const clock = new FakeClock()
   const shutdowns: number[] = []
+  const db = await stateAtHand(t)
   const worker = await Worker.open({
     storage: storage.asNodeStorage(more),
     executor: executor.asExecutor(),
     readers: tools.readers,
-    db: await stateAtHand(t),
+    db,
     returns: sealer.api,
     info: { hostname: 'wk1', ignoreResources: false, noSwap: true, resources: NEEDS },
     tasks,
@@ -59,7 +63,7 @@ async function workerAtHand(
     clock,
   })
   t.teardown(() => worker.close(0))
-  return { worker, api: worker.api, storage, executor, sealer, clock, shutdowns }
+  return { worker, api: worker.api, storage, executor, sealer, clock, shutdowns, db }
 }
 
 test('it tells who it is: a worker with its own session, whatever node it lives in', async (t) => {
@@ -183,6 +187,31 @@ test('a task that ends with a critical failure switches the worker off', async (
   await clock.advance(0)
   t.is(sealer.taken[0]?.error?.Code, 100)
   t.false(await api.Enabled())
+})
+
+test('a worker whose state file is full takes work again by itself when there is space', async (t) => {
+  const { worker, api, executor, storage, sealer, clock, db } = await workerAtHand(t)
+  await layUnsealed(storage)
+  let pages = 0
+  const preCommit1 = executor.preCommit1.bind(executor)
+  executor.preCommit1 = async (...params) => {
+    await preCommit1(...params)
+    pages = await fillUp(db)
+    return Buffer.alloc(200_000)
+  }
+  await api.SealPreCommit1(SECTOR, TICKET, PIECES)
+  await api.WaitQuiet()
+  await clock.advance(0)
+  t.false(await api.Enabled())
+  await t.throwsAsync(api.Session(), { message: 'worker disabled', code: 'WORKER_DISABLED' })
+  t.deepEqual(sealer.taken, [])
+
+  await sql.raw(`pragma max_page_count = ${pages + 1000}`).execute(db)
+  await clock.advance(10_000)
+  t.is(sealer.taken.length, 1)
+  t.is(await api.Session(), worker.session)
+  await api.SetEnabled(false)
+  t.false(await api.Enabled(), 'the operator has the last word')
 })
 
 test('tasks on one cache take turns, tasks of other sectors do not wait', async (t) => {

@@ -19,13 +19,20 @@ const filesOf = (phase: CachePhase) =>
 
 test('PC1 keeps layers only where a record vouches for the same ticket and the same pieces', (t) => {
   for (const phase of PHASES) {
-    t.is(planPreCommit1({ ...MADE, phase }, MADE), 'keep-layers', phase)
-    t.is(planPreCommit1({ ...MADE, phase }, { ...MADE, ticket: 'b3RoZXI=' }), 'anew', phase)
-    t.is(planPreCommit1({ ...MADE, phase }, { ...MADE, pieces: ['baga2:2048'] }), 'anew', phase)
-    t.is(planPreCommit1({ ...MADE, phase }, { ...MADE, pieces: [...MADE.pieces, 'baga2:128'] }), 'anew')
-    t.is(planPreCommit1({ ...ELSEWHERE, phase }, MADE), 'anew', `${phase}, made elsewhere`)
+    t.is(planPreCommit1({ ...MADE, phase }, MADE, true), 'keep-layers', phase)
+    t.is(planPreCommit1({ ...MADE, phase }, { ...MADE, ticket: 'b3RoZXI=' }, true), 'anew', phase)
+    t.is(planPreCommit1({ ...MADE, phase }, { ...MADE, pieces: ['baga2:2048'] }, true), 'anew', phase)
+    t.is(planPreCommit1({ ...MADE, phase }, { ...MADE, pieces: [...MADE.pieces, 'baga2:128'] }, true), 'anew')
+    t.is(planPreCommit1({ ...ELSEWHERE, phase }, MADE, true), 'anew', `${phase}, made elsewhere`)
   }
-  t.is(planPreCommit1(null, MADE), 'anew')
+  t.is(planPreCommit1(null, MADE, true), 'anew')
+})
+
+test('after the machine went down PC1 keeps no layer that an earlier PC1 had not ended with', (t) => {
+  for (const phase of PHASES) {
+    const plan = phase === 'pc1-started' ? 'anew' : 'keep-layers'
+    t.is(planPreCommit1({ ...MADE, phase }, MADE, false), plan, phase)
+  }
 })
 
 const PC2_CASES: [

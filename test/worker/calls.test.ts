@@ -1,5 +1,5 @@
 import test, { type ExecutionContext } from 'ava'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { FakeClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import { ProofError } from '../../src/proofs/errors.ts'
@@ -8,13 +8,15 @@ import type { WorkerTables } from '../../src/state/tables.ts'
 import { storageError } from '../../src/storage/errors.ts'
 import { type CallRequest, Calls } from '../../src/worker/calls.ts'
 import { SECTOR } from './sector-at-hand.ts'
-import { ResultTaker, stateAtHand } from './worker-at-hand.ts'
+import { fillUp, ResultTaker, stateAtHand } from './worker-at-hand.ts'
 
 interface CallsAtHand {
   readonly calls: Calls
   readonly sealer: ResultTaker
   readonly clock: FakeClock
   readonly critical: unknown[]
+  /** What was told of the state file. */
+  readonly troubles: unknown[]
   readonly db: Kysely<WorkerTables>
 }
 
@@ -24,6 +26,7 @@ async function open(
   clock = new FakeClock(),
 ): Promise<CallsAtHand> {
   const critical: unknown[] = []
+  const troubles: unknown[] = []
   const calls = await Calls.open({
     db,
     returns: sealer.api,
@@ -31,8 +34,9 @@ async function open(
     clock,
     log: silentLogger,
     onCritical: (error) => critical.push(error),
+    onStateChange: (trouble) => troubles.push(trouble),
   })
-  return { calls, sealer, clock, critical, db }
+  return { calls, sealer, clock, critical, troubles, db }
 }
 
 const callsAtHand = async (t: ExecutionContext) => open(await stateAtHand(t))
@@ -208,6 +212,14 @@ for (const [what, error, code] of CODES) {
   })
 }
 
+test('a PC2 that needs PC1 again tells the sealer so by its code', async (t) => {
+  const { calls, sealer, clock } = await callsAtHand(t)
+  const error = new ProofError({ code: 'NOT_RESTARTABLE', level: 'permanent', message: 'PC1 first' })
+  await calls.take(pc1Call(() => Promise.reject(error)))
+  await clock.advance(0)
+  t.like(sealer.taken[0]?.error, { Code: 0, Sealyard: { code: 'NOT_RESTARTABLE' } })
+})
+
 test('only a critical failure of the host asks for a pause, not that of one path', async (t) => {
   const { calls, clock, critical } = await callsAtHand(t)
   const failure = (level: 'permanent' | 'critical') =>
@@ -292,4 +304,42 @@ test('quiet comes when nothing runs, and at once when nothing ran', async (t) =>
   task.end()
   await clock.advance(0)
   t.true(isQuiet)
+})
+
+test('a result that a full disk does not take is handed in once there is space', async (t) => {
+  const { calls, sealer, clock, critical, troubles, db } = await callsAtHand(t)
+  const task = held<string>()
+  const id = await calls.take(pc1Call(task.run))
+  const pages = await fillUp(db)
+  task.end('x'.repeat(200_000))
+  await clock.advance(60_000)
+  t.deepEqual([troubles.length, critical.length, sealer.taken.length], [1, 0, 0])
+  t.like(troubles[0], { code: 'STATE_FULL' })
+
+  await sql.raw(`pragma max_page_count = ${pages + 1000}`).execute(db)
+  await clock.advance(10_000)
+  t.deepEqual(troubles[1], null)
+  t.deepEqual(
+    sealer.taken.map((each) => each.id),
+    [id],
+  )
+  t.deepEqual(await rows(db), [])
+})
+
+test('a worker that stops while its disk is full ends; the next one answers the call', async (t) => {
+  const { calls, clock, db } = await callsAtHand(t)
+  const task = held<string>()
+  const id = await calls.take(pc1Call(task.run))
+  const pages = await fillUp(db)
+  task.end('x'.repeat(200_000))
+  await clock.advance(10_000)
+  await calls.close(0)
+  t.is(clock.sleeping, 0)
+  await sql.raw(`pragma max_page_count = ${pages + 1000}`).execute(db)
+  const next = await open(db)
+  await next.clock.advance(0)
+  t.deepEqual(
+    next.sealer.taken.map((each) => [each.id, each.error?.Code]),
+    [[id, 101]],
+  )
 })

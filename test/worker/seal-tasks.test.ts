@@ -217,3 +217,15 @@ test("a failing task's own error is told, not that of the release after it", asy
   await t.throwsAsync(preCommit1(tools, pc1), { code: 'CHILD_DIED' })
   t.is(events.at(-1), 'release PC1')
 })
+
+test('a PC1 that broke off before the machine was started anew is made from the beginning', async (t) => {
+  const { storage, executor, tools } = await tasksAtHand(t)
+  await layUnsealed(storage)
+  executor.breakAfter.set('preCommit1', 2)
+  await t.throwsAsync(preCommit1(tools, pc1), { code: 'CHILD_DIED' })
+
+  executor.breakAfter.clear()
+  Object.assign(storage.records, { isOfThisBoot: async () => false })
+  await preCommit1(tools, pc1)
+  t.deepEqual(executor.found, [], 'a layer that was never synced may have its length and no content')
+})

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import type { Kysely } from 'kysely'
+import { type Kysely, sql } from 'kysely'
 import { FakeClock } from '../../src/base/clock.ts'
 import { Log, silentLogger } from '../../src/base/log.ts'
 import type { ReturnApi } from '../../src/protocol/apis.ts'
@@ -115,6 +115,14 @@ export async function stateAtHand(t: ExecutionContext): Promise<Kysely<WorkerTab
     await rm(directory, { recursive: true })
   })
   return state.db
+}
+
+/** Lets the state file grow no more, as on a full disk. @returns how many pages it has */
+export async function fillUp(db: Kysely<WorkerTables>): Promise<number> {
+  const { rows } = await sql<{ page_count: number }>`pragma page_count`.execute(db)
+  const pages = rows[0]?.page_count ?? 0
+  await sql.raw(`pragma max_page_count = ${pages}`).execute(db)
+  return pages
 }
 
 export function silentLog(): Log {

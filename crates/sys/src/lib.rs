@@ -10,6 +10,7 @@ pub mod extents;
 pub mod files;
 pub mod filesystem;
 pub mod names;
+pub mod processes;
 pub mod sockets;
 pub mod threads;
 

@@ -4,6 +4,7 @@ import type { PieceInfo, ReaderParameter } from '../../protocol/types.ts'
 import { unsealedCid } from '../../sectors/commitments.ts'
 import { fileTypeBits } from '../../sectors/file-types.ts'
 import type { SectorRef } from '../../sectors/sector-id.ts'
+import { makeDurable } from '../../storage/made-durable.ts'
 import { contextOf, type TaskTools, withFiles } from '../task-tools.ts'
 
 export interface AddPieceCall {
@@ -38,6 +39,8 @@ export async function addPiece(tools: TaskTools, call: AddPieceCall): Promise<Pi
       },
       contextOf(tools, files.scratch),
     )
+    // The prover syncs the content; its name is ours. With the answer the sealer drops the staged data.
+    await makeDurable([files.file('unsealed').file])
     return { Size: piece.paddedBytes, PieceCID: unsealedCid(piece.commitment) }
   })
 }

@@ -83,13 +83,18 @@ async function clearForPreCommit1(
   const record = await records.get(sector.ID, cache.pathId)
   const started = { ...origin, phase: 'pc1-started' as const }
   const found = await listCache(cache.file)
-  if (planPreCommit1(record, origin) === 'keep-layers') {
+  const isOfThisBoot = await records.isOfThisBoot(sector.ID, cache.pathId)
+  if (planPreCommit1(record, origin, isOfThisBoot) === 'keep-layers') {
     await records.put(sector.ID, cache.pathId, started)
     await keepOnly(cache.file, wholeLayers(sealProof(sector.ProofType), found))
     return
   }
   if (found.length > 0) {
-    tools.log.info('the cache was not made with this ticket and these pieces; it is emptied before PC1', {
+    const why =
+      record?.phase === 'pc1-started' && !isOfThisBoot
+        ? 'PC1 broke off in the cache before the machine was started anew, its layers may be hollow'
+        : 'the cache was not made with this ticket and these pieces'
+    tools.log.info(`${why}; it is emptied before PC1`, {
       sector: sectorName(sector.ID),
       task: 'PC1',
       storagePath: cache.pathId,

@@ -27,6 +27,8 @@ export async function unseal(tools: TaskTools, call: UnsealCall): Promise<void> 
     existing: held === null ? sealed : sealed | unsealed,
     allocate: unsealed,
     kind: 'sealing' as const,
+    // The sealed file of a stored sector is 32 GiB or 64: it must not stay in a seal path for one read.
+    borrow: true,
   }
   await withFiles(tools, request, (files) =>
     tools.executor.unseal(
