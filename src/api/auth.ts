@@ -10,7 +10,8 @@ import { readSecretFile, writeSecretFile } from './token-file.ts'
 /** What is known of a token, and for how long that holds. */
 export type Verification =
   | { readonly outcome: 'known'; readonly permissions: readonly Permission[]; readonly ttlMs: number }
-  | { readonly outcome: 'denied'; readonly ttlMs: number }
+  /** `reason`: in words, of a token that is ours but not valid now; nothing is told of a foreign one. */
+  | { readonly outcome: 'denied'; readonly ttlMs: number; readonly reason?: string }
   /** Cannot be told now: answer 503 and remember nothing. */
   | { readonly outcome: 'unavailable' }
 
@@ -26,6 +27,7 @@ export const DENIAL_TTL_MS = 2_000
 /** lotus' tokens have some 140 bytes; nothing larger is worth a look. */
 const LONGEST_TOKEN = 4096
 const CLOCK_SKEW_SECONDS = 5
+const TIME_CLAIMS: readonly string[] = ['nbf', 'iat']
 const SECRET_TYPE = 'jwt-hmac-secret'
 const SECRET_BYTES = 32
 
@@ -68,22 +70,36 @@ export class SealerTokens implements TokenVerifier {
       const { permissions, expiresAtMs } = await this.#read(token)
       const left = expiresAtMs === null ? VERDICT_TTL_MS : Math.max(expiresAtMs - this.#clock.now(), 0)
       return { outcome: 'known', permissions, ttlMs: Math.min(left, VERDICT_TTL_MS) }
-    } catch {
-      return { outcome: 'denied', ttlMs: DENIAL_TTL_MS }
+    } catch (error) {
+      const reason = this.#untimely(error)
+      return { outcome: 'denied', ttlMs: DENIAL_TTL_MS, ...(reason === null ? {} : { reason }) }
     }
   }
 
-  /** What `AuthVerify` answers. @throws ApiError BAD_TOKEN */
+  /** What `AuthVerify` answers. @throws ApiError BAD_TOKEN; TOKEN_TIME: ours, but not valid now */
   async permissionsOf(token: string): Promise<Permission[]> {
     try {
       return [...(await this.#read(token)).permissions]
     } catch (cause) {
+      const reason = this.#untimely(cause) ?? (cause instanceof errors.JOSEError ? cause.code : 'no token')
       throw apiError(
-        'BAD_TOKEN',
-        `JWT Verification failed: ${cause instanceof errors.JOSEError ? cause.code : 'no token'}`,
+        this.#untimely(cause) === null ? 'BAD_TOKEN' : 'TOKEN_TIME',
+        `JWT Verification failed: ${reason}`,
         cause,
       )
     }
+  }
+
+  /** What the clock has against a token that carries our signature: jose looks at claims only after that. */
+  #untimely(error: unknown): string | null {
+    const here = new Date(this.#clock.now()).toISOString()
+    const at = (claim: unknown) =>
+      typeof claim === 'number' ? new Date(claim * 1000).toISOString() : 'some time'
+    if (error instanceof errors.JWTExpired) {
+      return `the token expired at ${at(error.payload.exp)}, it is ${here} here; make a new one with 'sealyard-sealer auth create-token'`
+    }
+    if (!(error instanceof errors.JWTClaimValidationFailed) || !TIME_CLAIMS.includes(error.claim)) return null
+    return `the token is valid from ${at(error.payload[error.claim])}, it is ${here} here; one of the two clocks is wrong: compare both with 'timedatectl'`
   }
 
   async #read(token: string): Promise<{ permissions: Permission[]; expiresAtMs: number | null }> {
@@ -94,6 +110,11 @@ export class SealerTokens implements TokenVerifier {
       clockTolerance: CLOCK_SKEW_SECONDS,
       currentDate: new Date(this.#clock.now()),
     })
+    const { iat } = payload
+    // jose looks at it only when a token may grow too old; made in the future it says as much as `nbf` does.
+    if (iat !== undefined && iat * 1000 > this.#clock.now() + CLOCK_SKEW_SECONDS * 1000) {
+      throw new errors.JWTClaimValidationFailed('made in the future', payload, 'iat', 'check_failed')
+    }
     if (!Array.isArray(payload.Allow)) throw new errors.JWTInvalid('no Allow')
     const allowed: unknown[] = payload.Allow
     const permissions = PERMISSIONS.filter((permission) => allowed.includes(permission))

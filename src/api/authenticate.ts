@@ -21,6 +21,9 @@ export async function authenticate(request: HttpRequest, verifier: TokenVerifier
   if (token === undefined) return { refusal: empty(401) }
   const verification = await verifier.verify(token)
   if (verification.outcome === 'known') return { permissions: verification.permissions }
-  if (verification.outcome === 'denied') return { refusal: empty(401) }
+  if (verification.outcome === 'denied') {
+    const { reason } = verification
+    return { refusal: reason === undefined ? empty(401) : unauthorized(reason) }
+  }
   return { refusal: words(503, 'the sealer is away, so this token cannot be checked now; try again later') }
 }

@@ -27,6 +27,7 @@ const STATUS_BY_CODE: Readonly<Record<string, number>> = {
   // What may work later.
   BUSY: 503,
   UNAVAILABLE: 503,
+  PATH_PARKED: 503,
   CONNECTION: 503,
   TIMEOUT: 503,
   NO_SPACE: 507,

@@ -11,8 +11,8 @@ export interface HttpHostOptions {
   readonly answer: (request: HttpRequest) => Promise<RouteResult>
   /** Decides whether a WebSocket may be opened. */
   readonly admit: (request: HttpRequest) => Promise<Caller | HttpAnswer>
-  /** Serves an opened one. */
-  readonly session: (caller: Caller, end: SocketEnd) => SocketSession
+  /** Serves an opened one; the tunnel says whose it is. */
+  readonly session: (caller: Caller, end: SocketEnd, tunnel: string) => SocketSession
 }
 
 const RPC_PATHS = ['/rpc/v0', '/rpc/v1'] as const
@@ -22,7 +22,7 @@ const OTHER_BODY_BYTES = 2 ** 20
 /** Above what a session lets wait, or uWebSockets would drop an answer without a word. */
 const SOCKET_BACKLOG_BYTES = 512 * 2 ** 20
 
-type UpgradeContext = { caller: Caller }
+type UpgradeContext = { caller: Caller; tunnel: string }
 
 /**
  * hyper-express on a loopback port behind the front door. It accepts nobody else: the door's tunnels come from
@@ -100,18 +100,19 @@ export class HttpHost {
     const admitted = await this.#options.admit(requestOf(raw, tunnel))
     if (response.completed) return
     if ('status' in admitted) send(response, 'GET', admitted)
-    else response.upgrade({ caller: admitted } satisfies UpgradeContext)
+    else response.upgrade({ caller: admitted, tunnel } satisfies UpgradeContext)
   }
 
   #open(socket: HyperExpress.Websocket): void {
-    const { caller } = socket.context as unknown as UpgradeContext
-    const session = this.#options.session(caller, {
+    const { caller, tunnel } = socket.context as unknown as UpgradeContext
+    const end: SocketEnd = {
       send: (text) => void socket.send(text),
       ping: () => socket.ping(),
       close: (code, reason) => socket.close(code, reason),
       destroy: () => socket.destroy(),
       unsentBytes: () => (socket.closed ? 0 : socket.buffered),
-    })
+    }
+    const session = this.#options.session(caller, end, tunnel)
     this.#sockets.add(socket)
     socket.on('ping', () => session.heard())
     socket.on('pong', () => session.heard())

@@ -68,7 +68,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
     log: options.log.logger('api'),
     answer: (request) => face.answer(request),
     admit: (request) => face.admit(request),
-    session: (caller, end) => new SocketSession(face.dispatcher, caller, end),
+    session: (caller, end, tunnel) =>
+      new SocketSession(face.dispatcher, caller, end, (bytes) => face.cutOff(tunnel, bytes)),
   })
   try {
     const door = openDoor({
@@ -143,6 +144,14 @@ class PublicFace {
       ...remoteRoutes(remote, (request) => this.#handBack(request)),
       ...routes,
     ]
+  }
+
+  /** A client that asks and does not read: it is named, so that its owner can be found. */
+  cutOff(tunnel: string, unsentBytes: number): void {
+    this.#log.warn('a socket was cut off: its client asks and does not read the answers', {
+      peer: this.door?.peerOf(tunnel) ?? 'unknown',
+      unsentBytes,
+    })
   }
 
   async answer(request: HttpRequest): Promise<RouteResult> {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { isSealyardError } from '../base/errors.ts'
 import { cid, type FsStat, sectorRef } from '../protocol/types.ts'
 import { isFileType, type SectorFileType } from '../sectors/file-types.ts'
 import { parseSectorName, type SectorId } from '../sectors/sector-id.ts'
@@ -47,7 +48,7 @@ export interface RemoveConditions {
 
 /** What this node's storage and proofs answer of `/remote`. */
 export interface RemoteBackend {
-  /** @throws with code UNKNOWN_PATH when this node has not attached it */
+  /** @throws with code UNKNOWN_PATH when this node has not attached it, PATH_PARKED with the reason */
   stat(pathId: string): Promise<FsStat>
   /**
    * Lets the door serve a file that lies here and that it was not told of: another node may have put it on a path
@@ -87,9 +88,7 @@ export function remoteRoutes(
     handle,
   })
   return [
-    route('stat/([\\w-]{1,64})', ['GET'], async (_request, [, id = '']) =>
-      sniffedJson(await backend.stat(id)),
-    ),
+    route('stat/([\\w-]{1,64})', ['GET'], (_request, [, id = '']) => stat(backend, id)),
     route('vanilla/single', ['POST'], (request) =>
       proof(request, vanillaSingleRequest, backend.vanillaSingle?.bind(backend)),
     ),
@@ -108,6 +107,16 @@ export function remoteRoutes(
       serve(backend, handBack, request, match),
     ),
   ]
+}
+
+/** Only an admin's token comes here: an operator who lists the paths must read why one is parked. */
+async function stat(backend: RemoteBackend, id: string): Promise<RouteResult> {
+  try {
+    return sniffedJson(await backend.stat(id))
+  } catch (error) {
+    if (!isSealyardError(error, 'PATH_PARKED')) throw error
+    return words(503, error.message)
+  }
 }
 
 /** The door sends here what it was not told of; handing back what does not lie here would go in circles. */

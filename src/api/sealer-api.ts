@@ -6,12 +6,13 @@ import { PERMISSIONS } from '../protocol/method.ts'
 import { methodsOf } from '../protocol/methods-of.ts'
 import { openRpcDocument } from '../protocol/openrpc.ts'
 import { indexMethods, returnMethods, sealerMethods, spaceMethods } from '../protocol/sealer-methods.ts'
-import { type FsStat, fsStat, MINER_API_VERSION, type NodeInfo } from '../protocol/types.ts'
+import { type FsStat, MINER_API_VERSION, type NodeInfo } from '../protocol/types.ts'
 import type { Scheduler } from '../scheduler/scheduler.ts'
 import { minerAddress } from '../sectors/sector-id.ts'
 import type { NodeStorage } from '../storage/node-storage.ts'
 import type { SealerTokens } from './auth.ts'
 import { apiError } from './errors.ts'
+import { remoteStat } from './remote-stat.ts'
 
 /** The rooms a sealer's RPC answers from. */
 export interface SealerParts {
@@ -32,8 +33,6 @@ export interface SealerParts {
   readonly stop: () => void
 }
 
-/** How long a node may take to answer for the space of a path. */
-const STAT_TIMEOUT_MS = 10_000
 /** What lotus nodes of mainnet say. */
 const BLOCK_DELAY_SECONDS = 30
 
@@ -110,22 +109,9 @@ function authMethods({ tokens }: SealerParts) {
   }
 }
 
-/** A path's space, from this machine's own disk or from the first node that answers for it. */
+/** A path's space, from this machine's own disk or from a node that sees it. */
 async function statOf({ storage, index, token }: SealerParts, id: string): Promise<FsStat> {
   if (id in storage.localPaths()) return storage.stat(id)
   const { URLs } = await index.StorageInfo(id)
-  let failure: unknown = null
-  for (const url of URLs) {
-    try {
-      const response = await fetch(`${url.replace(/\/+$/, '')}/stat/${id}`, {
-        headers: { authorization: `Bearer ${token}` },
-        signal: AbortSignal.timeout(STAT_TIMEOUT_MS),
-      })
-      if (response.ok) return fsStat.parse(await response.json())
-      failure = new Error(`${url} answered HTTP ${response.status}`)
-    } catch (cause) {
-      failure = cause
-    }
-  }
-  throw apiError('UNAVAILABLE', `no node that has storage path ${id} answered`, failure)
+  return remoteStat(URLs, id, token)
 }

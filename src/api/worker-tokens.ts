@@ -56,7 +56,13 @@ export class WorkerTokenVerifier implements TokenVerifier {
       return this.#remember(token, { outcome: 'known', permissions, ttlMs: VERDICT_TTL_MS })
     } catch (error) {
       const isRefusal = error instanceof RpcError && error.rpcCode === RPC_CODE.application
-      if (isRefusal) return this.#remember(token, { outcome: 'denied', ttlMs: DENIAL_TTL_MS })
+      if (isRefusal) {
+        const denied = { outcome: 'denied', ttlMs: DENIAL_TTL_MS } as const
+        return this.#remember(
+          token,
+          error.code === 'TOKEN_TIME' ? { ...denied, reason: error.message } : denied,
+        )
+      }
       return this.#whileAway(token)
     }
   }

@@ -1,14 +1,16 @@
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeSecretFile } from '../api/token-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { SealyardError } from '../base/errors.ts'
 import { type LockFile, lockFile } from '../base/lock-file.ts'
 import { Log, type LogFormat, type LogLevel, parseLogLevel } from '../base/log.ts'
+import { makeDirectories } from '../base/make-directories.ts'
 import { Shutdown } from '../base/shutdown.ts'
 import { writeDurably } from '../base/write-durably.ts'
 import type { Settings } from '../config/settings-table.ts'
 import { formatMultiaddr } from '../protocol/api-info.ts'
+import { assertOpenFileLimit } from './file-limit.ts'
 
 /** What both daemons stand on: a locked repo, a log, and an orderly end. */
 export interface Daemon {
@@ -21,7 +23,8 @@ export interface Daemon {
 
 /** Locks the repo and makes the daemon's ground; whoever fails later calls `shutdown.stop`. */
 export async function startDaemon(repo: string, settings: Settings): Promise<Daemon> {
-  await mkdir(repo, { recursive: true, mode: 0o700 })
+  await assertOpenFileLimit()
+  await makeDirectories(repo, 0o700)
   const lock: LockFile = await lockFile(join(repo, 'repo.lock'))
   const log = new Log({
     format: settings.Logging.Format as LogFormat,
@@ -42,7 +45,8 @@ export async function runDaemon(daemon: Daemon, start: (daemon: Daemon) => Promi
   const { shutdown } = daemon
   const unlisten = shutdown.listen()
   try {
-    await start(daemon)
+    // Who stops a daemon that is still starting does not wait for what it is at: a disk or a node may hang.
+    await Promise.race([start(daemon), shutdown.finished()])
   } catch (error) {
     // A start that was interrupted fails for that very reason, and that is no failure.
     const wasInterrupted = shutdown.signal.aborted

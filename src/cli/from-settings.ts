@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import type { NodeOptions } from '../api/node.ts'
 import type { Settings } from '../config/settings-table.ts'
+import { SEAL_PROOFS } from '../sectors/proof-types.ts'
 import type { StorageSettings } from '../storage/parts.ts'
 import type { Daemon } from './daemon.ts'
 
@@ -26,7 +27,16 @@ export function storageSettings({ Storage: storage, Space: space }: Settings): S
     reconcileMs: storage.ReconcileInterval,
     verifyCopies: storage.VerifyCopies,
     floorBytes: space.Floor,
+    sealedLengths: [...new Set(SEAL_PROOFS.map((proof) => proof.sectorSize))],
   }
+}
+
+/** What a stopped task may need to put its files back, and the parts after it to close theirs. */
+const PUT_DOWN_MS = 8000
+
+/** How long tasks may go on after a stop was asked for: the daemon's deadline less what stopping them takes. */
+export function tasksMayEndMs({ API: api }: Settings): number {
+  return Math.max(api.ShutdownTimeout - PUT_DOWN_MS, api.ShutdownTimeout / 2)
 }
 
 /** Who runs sealing tasks. */

@@ -1,13 +1,19 @@
 import { Command } from 'commander'
 import type { SealerApi } from '../protocol/apis.ts'
-import { ALL_FILE_TYPES, FILE_TYPE_WORD, fileTypesOf } from '../sectors/file-types.ts'
-import { sectorName } from '../sectors/sector-id.ts'
+import {
+  ALL_FILE_TYPES,
+  FILE_TYPE_BIT,
+  FILE_TYPE_WORD,
+  fileTypesOf,
+  type SectorFileType,
+} from '../sectors/file-types.ts'
+import { minerAddress, type SectorId, sectorName } from '../sectors/sector-id.ts'
 import { sealerClient } from './nodes.ts'
 import { paintFor } from './paint.ts'
 import { terminal } from './program.ts'
 import { formatStorageList, type ListedPath } from './storage-list.ts'
 import { formatTable } from './table.ts'
-import { sectorNumber, usage } from './usage.ts'
+import { notFound, sectorNumber } from './usage.ts'
 
 /** `storage list|list sectors|find|locks|reservations`: questions to the index. */
 export function indexCommands(repo: () => string | undefined): Command[] {
@@ -56,39 +62,51 @@ function listSectors(sealer: Sealer): Command {
       const client = await sealer()
       const rows = await sectorRows(client)
       if (flags.json) terminal.stdout.write(`${JSON.stringify(rows, null, 2)}\n`)
-      else
-        terminal.stdout.write(
-          formatTable(
-            ['Storage', 'Sector', 'Type', 'State', 'Primary', 'Path use', 'URLs'],
-            rows.map((row) => [
-              row.storage,
-              String(row.sector),
-              row.type,
-              row.state,
-              row.primary,
-              row.use,
-              row.urls.join(';'),
-            ]),
-          ),
-        )
+      else terminal.stdout.write(formatSectorRows(rows))
     })
 }
 
-async function sectorRows(client: SealerApi) {
-  const declared = await client.StorageList()
+/** By number as lotus does; where sectors of several miners lie, a number says too little. */
+export function formatSectorRows(rows: Awaited<ReturnType<typeof sectorRows>>): string {
+  const isOneMiner = new Set(rows.map((row) => row.miner)).size <= 1
+  return formatTable(
+    ['Storage', 'Sector', 'Type', 'State', 'Primary', 'Path use', 'URLs'],
+    rows.map((row) => [
+      row.storage,
+      isOneMiner ? String(row.sector) : sectorName({ Miner: row.miner, Number: row.sector }),
+      row.type,
+      row.state,
+      row.primary,
+      row.use,
+      row.urls.join(';'),
+    ]),
+  )
+}
+
+type IndexReader = Pick<
+  SealerApi,
+  'StorageList' | 'StorageInfo' | 'StorageFindSector' | 'SectorsStatus' | 'ActorAddress'
+>
+
+/** A row for each file; the same sector on several paths is looked up once. */
+export async function sectorRows(client: IndexReader) {
+  const [declared, own] = await Promise.all([client.StorageList(), client.ActorAddress()])
   const states = new Map<number, string>()
+  const holdersOf = holderLookup(client)
   const rows = []
   for (const [id, declarations] of Object.entries(declared)) {
     const info = await client.StorageInfo(id)
     for (const held of declarations) {
       for (const type of fileTypesOf(held.SectorFileType)) {
         const sector = { Miner: held.Miner, Number: held.Number }
-        const holders = await client.StorageFindSector(sector, held.SectorFileType, 0, false)
+        const holders = await holdersOf(sector, type)
         rows.push({
           storage: id,
+          miner: held.Miner,
           sector: held.Number,
           type,
-          state: await stateOf(client, held.Number, states),
+          // The sealer knows its own miner's only, by number.
+          state: minerAddress(held.Miner) === own ? await stateOf(client, held.Number, states) : '',
           primary: primaryWord(holders, id),
           use: [info.CanSeal ? 'seal' : '', info.CanStore ? 'store' : '']
             .filter((use) => use !== '')
@@ -103,12 +121,28 @@ async function sectorRows(client: SealerApi) {
     (a, b) =>
       Number(b.store) - Number(a.store) ||
       a.storage.localeCompare(b.storage) ||
+      a.miner - b.miner ||
       a.sector - b.sector ||
       a.type.localeCompare(b.type),
   )
 }
 
-async function stateOf(client: SealerApi, number: number, known: Map<number, string>): Promise<string> {
+/** Of one type at a time: asked for several, a path that is primary for any of them is named primary. */
+function holderLookup(client: Pick<SealerApi, 'StorageFindSector'>) {
+  const known = new Map<string, ReturnType<SealerApi['StorageFindSector']>>()
+  return (sector: SectorId, type: SectorFileType) => {
+    const key = `${sectorName(sector)} ${type}`
+    const holders = known.get(key) ?? client.StorageFindSector(sector, FILE_TYPE_BIT[type], 0, false)
+    known.set(key, holders)
+    return holders
+  }
+}
+
+async function stateOf(
+  client: Pick<SealerApi, 'SectorsStatus'>,
+  number: number,
+  known: Map<number, string>,
+): Promise<string> {
   const seen = known.get(number)
   if (seen !== undefined) return seen
   const state = await client.SectorsStatus(number, false).then(
@@ -136,7 +170,7 @@ function find(sealer: Sealer): Command {
       const found = await findRows(client, number)
       if (flags.json) terminal.stdout.write(`${JSON.stringify(found, null, 2)}\n`)
       else terminal.stdout.write(formatFound(found))
-      if (found.length === 0) throw usage(`no storage path holds sector ${number}`)
+      if (found.length === 0) throw notFound(`no storage path holds sector ${number}`)
     })
 }
 

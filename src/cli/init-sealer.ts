@@ -1,9 +1,10 @@
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { readdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Command } from 'commander'
 import { SealerTokens } from '../api/auth.ts'
 import { parseBytes } from '../base/bytes.ts'
 import { errorCode, SealyardError } from '../base/errors.ts'
+import { makeDirectories } from '../base/make-directories.ts'
 import { defaultConfigFile } from '../config/load-settings.ts'
 import { proofTypeForSize } from '../sectors/proof-types.ts'
 import { parseMinerAddress } from '../sectors/sector-id.ts'
@@ -36,7 +37,7 @@ export async function initSealer(directory: string, miner: number, sectorSize: n
   // A config written beforehand is welcome; anything else is somebody's.
   const foreign = names.filter((name) => name !== 'config.toml')
   if (foreign.length > 0) throw exists(directory, `is not empty: it holds ${foreign.slice(0, 5).join(', ')}`)
-  await mkdir(directory, { recursive: true, mode: 0o700 })
+  await makeDirectories(directory, 0o700)
   if (!names.includes('config.toml')) {
     await writeFile(join(directory, 'config.toml'), defaultConfigFile('sealer'), { flag: 'wx' })
   }

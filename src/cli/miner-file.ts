@@ -24,16 +24,28 @@ export async function readMinerFile(repo: string): Promise<MinerFile | null> {
     if (errorCode(error) === 'ENOENT') return null
     throw error
   }
+  const parsed = minerFile.safeParse(jsonOf(text))
+  if (parsed.success) return parsed.data
+  throw new SealyardError({
+    code: 'BAD_MINER_FILE',
+    level: 'permanent',
+    message: `${fileOf(repo)} is not what 'sealyard-sealer init' wrote: ${whatIsWrong(parsed.error)}; it should read like {"Miner":1005,"SectorSize":34359738368}`,
+  })
+}
+
+/** @returns undefined for what is no JSON */
+function jsonOf(text: string): unknown {
   try {
-    return minerFile.parse(JSON.parse(text))
-  } catch (cause) {
-    throw new SealyardError({
-      code: 'BAD_MINER_FILE',
-      level: 'permanent',
-      message: `${fileOf(repo)} is not what 'sealyard-sealer init' wrote; it should read {"Miner":1005,"SectorSize":34359738368}`,
-      cause,
-    })
+    return JSON.parse(text)
+  } catch {
+    return undefined
   }
+}
+
+/** The first thing; an operator who has mended it is told the next. */
+function whatIsWrong({ issues }: z.ZodError): string {
+  const key = issues[0]?.path[0]
+  return key === undefined ? 'it is no JSON object' : `'${String(key)}' is missing or is no whole number`
 }
 
 export async function writeMinerFile(repo: string, miner: MinerFile): Promise<void> {

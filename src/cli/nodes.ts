@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
-import { SealyardError } from '../base/errors.ts'
+import { errorCode, SealyardError } from '../base/errors.ts'
 import { parseApiInfo, parseMultiaddr } from '../protocol/api-info.ts'
 import type { SealerApi, WorkerApi } from '../protocol/apis.ts'
+import { ConnectionError } from '../protocol/errors.ts'
 import { createClient } from '../protocol/rpc-client.ts'
 import { sealerMethods } from '../protocol/sealer-methods.ts'
 import { workerMethods } from '../protocol/worker-methods.ts'
@@ -81,7 +82,7 @@ export async function sealerClient(
   env: NodeJS.ProcessEnv,
 ): Promise<SealerApi & Endpoint> {
   const endpoint = await endpointOf('sealer', flag, env)
-  return Object.assign(clientOf(sealerMethods, endpoint), endpoint)
+  return Object.assign(orNotRunning('sealer', endpoint, clientOf(sealerMethods, endpoint)), endpoint)
 }
 
 export async function workerClient(
@@ -89,7 +90,32 @@ export async function workerClient(
   env: NodeJS.ProcessEnv,
 ): Promise<WorkerApi & Endpoint> {
   const endpoint = await endpointOf('worker', flag, env)
-  return Object.assign(clientOf(workerMethods, endpoint), endpoint)
+  return Object.assign(orNotRunning('worker', endpoint, clientOf(workerMethods, endpoint)), endpoint)
+}
+
+/** The same client; a refused connection means that nobody listens there, which is said in plain words. */
+function orNotRunning<T extends object>(kind: NodeKind, { url }: Endpoint, client: T): T {
+  const calls = Object.entries(client).map(([name, call]) => [
+    name,
+    (...args: unknown[]) =>
+      (call as (...args: unknown[]) => Promise<unknown>)(...args).catch((error: unknown) => {
+        throw isRefused(error) ? notRunning(kind, url) : error
+      }),
+  ])
+  return Object.fromEntries(calls) as T
+}
+
+function isRefused(error: unknown): boolean {
+  return error instanceof ConnectionError && errorCode(error.cause) === 'ECONNREFUSED'
+}
+
+function notRunning(kind: NodeKind, url: string): SealyardError {
+  const [variable] = NODES[kind].infoVariables
+  return new SealyardError({
+    code: 'NOT_RUNNING',
+    level: 'permanent',
+    message: `no ${kind} runs at ${url} (the connection is refused); start it with 'sealyard-${kind} run', or name another with --repo or ${variable}`,
+  })
 }
 
 /** People wait for what they asked: an unsealing call may take hours, so calls from the CLI have no deadline. */

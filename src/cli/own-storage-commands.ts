@@ -1,9 +1,11 @@
 import { resolve } from 'node:path'
 import { Command } from 'commander'
 import { parseBytes } from '../base/bytes.ts'
+import { SealyardError } from '../base/errors.ts'
 import type { SealerApi, WorkerApi } from '../protocol/apis.ts'
 import { initStoragePath } from '../storage/init-storage-path.ts'
 import { type NodeKind, sealerClient, workerClient } from './nodes.ts'
+import { tellOddities } from './path-oddities.ts'
 import { collectNames, terminal } from './program.ts'
 import { formatTable } from './table.ts'
 import { usage } from './usage.ts'
@@ -49,9 +51,14 @@ function attach(owner: () => Promise<StorageOwner>): Command {
     .action(async (path: string, flags: AttachFlags) => {
       const directory = resolve(path)
       const client = await owner()
-      if (flags.init === true) await initStoragePath(directory, initOptions(flags))
-      else refuseInitFlags(flags)
+      if (flags.init === true) {
+        const options = initOptions(flags)
+        // Asked first: no path is made that a node which is away, or a token that may not, could not attach.
+        await client.StorageLocal()
+        await initStoragePath(directory, options)
+      } else refuseInitFlags(flags)
       await client.StorageAddLocal(directory)
+      await tellOddities([directory])
     })
 }
 
@@ -110,10 +117,10 @@ function redeclare(owner: () => Promise<StorageOwner>): Command {
         const chosen = [path, flags.id, flags.all].filter((each) => each !== undefined)
         if (chosen.length !== 1) throw usage('name one path, or --id, or --all')
         const client = await owner()
-        await client.StorageRedeclareLocal(
-          await chosenId(client, path, flags.id),
-          String(flags.dropMissing) !== 'false',
-        )
+        const id = await chosenId(client, path, flags.id)
+        await client.StorageRedeclareLocal(id, String(flags.dropMissing) !== 'false')
+        const local = await client.StorageLocal()
+        await tellOddities(id === null ? Object.values(local) : [local[id] ?? ''].filter(Boolean))
       },
     )
 }
@@ -126,7 +133,11 @@ async function chosenId(client: StorageOwner, path?: string, id?: string): Promi
     ([, directory]) => directory === path || resolve(directory) === wanted,
   )
   if (found !== undefined) return found[0]
-  throw usage(`${path} is not attached here; attached are: ${Object.values(local).join(', ') || 'none'}`)
+  throw new SealyardError({
+    code: 'UNKNOWN_PATH',
+    level: 'permanent',
+    message: `${path} is not attached here; attached are: ${Object.values(local).join(', ') || 'none'}`,
+  })
 }
 
 function tiers(owner: () => Promise<StorageOwner>): Command {

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander'
-import { describeError, SealyardError } from '../base/errors.ts'
+import { describeError, isSealyardError, SealyardError } from '../base/errors.ts'
 
 /** What every command may ask of its surroundings; tests give their own. */
 export interface Terminal {
@@ -32,9 +32,19 @@ export async function main(command: Command, argv: readonly string[]): Promise<v
       process.exitCode = error.exitCode === 0 ? 0 : 2
       return
     }
-    process.stderr.write(`${command.name()}: ${describeError(error)}\n`)
-    process.exitCode = error instanceof SealyardError && error.code === 'USAGE' ? 2 : 1
+    process.stderr.write(`${command.name()}: ${describeError(error)}${whatToDo(error)}\n`)
+    // At once: a daemon whose start failed may hold a socket or a timer that would keep it up for ever, unseen.
+    process.exit(error instanceof SealyardError && error.code === 'USAGE' ? 2 : 1)
   }
+}
+
+/** What other rooms cannot say, because they do not know that somebody typed a command. */
+function whatToDo(error: unknown): string {
+  if (isSealyardError(error, 'NO_PERMISSION')) {
+    return "; use a token that has it: 'sealyard-sealer auth api-info --perm admin' prints one"
+  }
+  if (isSealyardError(error, 'CONNECTION')) return '; does the node run there, and is that its address?'
+  return ''
 }
 
 /** Sub-commands do not inherit exitOverride from a parent that is set later. */

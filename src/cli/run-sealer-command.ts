@@ -4,7 +4,7 @@ import { runDaemon, startDaemon } from './daemon.ts'
 import { repoOf } from './nodes.ts'
 import { terminal } from './program.ts'
 import { addSettingFlags, settingFlags } from './run-flags.ts'
-import { startSealer } from './run-sealer.ts'
+import { minerOf, startSealer } from './run-sealer.ts'
 
 /** `run`: the daemon, in the foreground until it is stopped. */
 export function runSealerCommand(repo: () => string | undefined): Command {
@@ -13,6 +13,8 @@ export function runSealerCommand(repo: () => string | undefined): Command {
     const directory = repoOf('sealer', repo(), terminal.env)
     const flags = settingFlags(run, 'sealer')
     const settings = await loadSettings('sealer', { repo: directory, env: terminal.env, flags })
+    // Before anything is made: a mistyped --repo leaves no directory behind.
+    await minerOf(directory)
     const daemon = await startDaemon(directory, settings.value)
     process.exit(await runDaemon(daemon, (each) => startSealer(each, terminal.env)))
   })

@@ -27,7 +27,7 @@ import { Storage } from '../storage/storage.ts'
 import { RemoteAnswers } from '../worker/remote-backend.ts'
 import { Worker } from '../worker/worker.ts'
 import { type Daemon, writeEndpointFiles } from './daemon.ts'
-import { executorOptions, hostName, nodeOptions, storageSettings } from './from-settings.ts'
+import { executorOptions, hostName, nodeOptions, storageSettings, tasksMayEndMs } from './from-settings.ts'
 import { type MinerFile, readMinerFile } from './miner-file.ts'
 import { VERSION } from './version.ts'
 
@@ -108,6 +108,7 @@ async function openScheduler({ db, index, settings, clock, log, shutdown }: Grou
     index,
     policyFile: settings.Scheduler.Policy,
     disallowRemoteFinalize: settings.Storage.DisallowRemoteFinalize,
+    settleMs: settings.Scheduler.SettleTime,
     clock,
     log,
   })
@@ -137,7 +138,7 @@ async function openOwnWorker(ground: Ground, storage: Storage, scheduler: Schedu
     log,
     clock,
   })
-  shutdown.add('worker', () => worker.close(settings.API.ShutdownTimeout))
+  shutdown.add('worker', () => worker.close(tasksMayEndMs(settings)))
   await scheduler.connect(ownWorker(worker, { ...info, kind: 'worker' }, node.url, token))
 }
 
@@ -156,6 +157,7 @@ async function openPipeline(ground: Ground, storage: Storage, scheduler: Schedul
     repo,
     keepUnsealed: settings.Sealing.AlwaysKeepUnsealedCopy,
     minRetryMs: settings.Sealing.MinRetryTime,
+    workersBackMs: settings.Sealing.WorkersBackTime,
     token: async () => token,
     clock,
     log: log.logger('sectors'),
@@ -185,7 +187,8 @@ function serve(ground: Ground, storage: Storage, scheduler: Scheduler, pipeline:
   node.serve({ table: sealerMethods, implementation, remote: new RemoteAnswers({ storage, executor }) })
 }
 
-async function minerOf(repo: string): Promise<MinerFile> {
+/** @throws SealyardError NOT_INITIALISED */
+export async function minerOf(repo: string): Promise<MinerFile> {
   const miner = await readMinerFile(repo)
   if (miner !== null) return miner
   throw new SealyardError({

@@ -24,10 +24,24 @@ import { RemoteAnswers } from '../worker/remote-backend.ts'
 import { SealerSession } from '../worker/session.ts'
 import { Worker } from '../worker/worker.ts'
 import { type Daemon, writeEndpointFiles } from './daemon.ts'
-import { executorOptions, hostName, nodeOptions, storageSettings } from './from-settings.ts'
+import { executorOptions, hostName, nodeOptions, storageSettings, tasksMayEndMs } from './from-settings.ts'
 import type { Endpoint } from './nodes.ts'
 import { addressTowards } from './own-address.ts'
 import { VERSION } from './version.ts'
+
+/** What everything else of a worker stands on. */
+interface Ground extends Daemon {
+  readonly loaded: LoadedSettings
+  readonly endpoint: Endpoint
+  readonly env: NodeJS.ProcessEnv
+  readonly session: SealerSession
+  /** Of the cluster's sectors. */
+  readonly proofType: number
+  readonly db: Awaited<ReturnType<typeof openWorkerState>>['db']
+  readonly node: Node
+  readonly executor: Awaited<ReturnType<typeof openExecutor>>
+  readonly info: NodeInfo
+}
 
 /** Wires a worker: the sealer first, then its port, its paths, its tasks; last it offers itself. */
 export async function startWorker(
@@ -36,11 +50,29 @@ export async function startWorker(
   endpoint: Endpoint,
   env: NodeJS.ProcessEnv,
 ): Promise<void> {
-  const { repo, settings, log, clock, shutdown } = daemon
+  const ground = await layGround(daemon, loaded, endpoint, env)
+  const storage = await openStorage(ground)
+  const worker = await openWorker(ground, storage)
+  const { node, executor, session, log } = ground
+  const remote = new RemoteAnswers({ storage, executor })
+  node.serve({ table: workerMethods, implementation: worker.api, remote })
+  // The field's worker uses one token, its miner's, for calls and for fetches.
+  await writeEndpointFiles(daemon, node.url, endpoint.token)
+  await session.register({ url: node.url, introduceAgain: () => storage.introduceAgain() })
+  const fields = { url: node.url, sealer: endpoint.url, executor: executor.description }
+  log.logger('main').info('worker is up', fields)
+}
+
+async function layGround(
+  daemon: Daemon,
+  loaded: LoadedSettings,
+  endpoint: Endpoint,
+  env: NodeJS.ProcessEnv,
+): Promise<Ground> {
+  const { repo, settings, clock, shutdown } = daemon
   const session = await connectSealer(daemon, endpoint)
   const sealer = session.sealer()
   const sectorSize = await sealer.ActorSectorSize(await sealer.ActorAddress())
-
   const state = await openWorkerState(join(repo, 'state.sqlite'))
   shutdown.add('state', () => state.close())
   const verifier = new WorkerTokenVerifier({ ask: (token) => sealer.AuthVerify(token), clock })
@@ -49,14 +81,18 @@ export async function startWorker(
   shutdown.add('port', () => node.close(settings.API.ShutdownTimeout))
   const executor = await openExecutor(executorOptions(daemon))
   const info = await describeNode(daemon, node, executor.description)
-  const storage = await openStorage(daemon, { node, info, endpoint, db: state.db, session })
-  shutdown.add('storage', () => storage.close(settings.API.ShutdownTimeout))
+  const proofType = proofTypeForSize(sectorSize)
+  return { ...daemon, loaded, endpoint, env, session, proofType, db: state.db, node, executor, info }
+}
+
+async function openWorker(ground: Ground, storage: Storage): Promise<Worker> {
+  const { settings, shutdown, clock, log, loaded, env, session, proofType, db, node, executor, info } = ground
   const worker = await Worker.open({
     storage,
     executor,
     readers: node.readers,
-    db: state.db,
-    returns: sealer,
+    db,
+    returns: session.sealer(),
     info: {
       hostname: info.name,
       ignoreResources: false,
@@ -65,29 +101,20 @@ export async function startWorker(
     },
     tasks: [...STANDING_TASKS, ...switchedTasks(loaded)],
     node: info,
-    proofType: proofTypeForSize(sectorSize),
+    proofType,
     onShutdown: () => void shutdown.stop('Shutdown was called'),
     log,
     clock,
   })
-  shutdown.add('worker', () => worker.close(settings.API.ShutdownTimeout))
-  node.serve({
-    table: workerMethods,
-    implementation: worker.api,
-    remote: new RemoteAnswers({ storage, executor }),
-  })
-  // The field's worker uses one token, its miner's, for calls and for fetches.
-  await writeEndpointFiles(daemon, node.url, endpoint.token)
-  await session.register({ url: node.url, introduceAgain: () => storage.introduceAgain() })
-  log
-    .logger('main')
-    .info('worker is up', { url: node.url, sealer: endpoint.url, executor: executor.description })
+  shutdown.add('worker', () => worker.close(tasksMayEndMs(settings)))
+  return worker
 }
 
 async function connectSealer({ settings, clock, log, shutdown }: Daemon, endpoint: Endpoint) {
   const session = await SealerSession.connect(
     {
       dial: () => dialSealer(`${endpoint.url}/rpc/v0`, endpoint.token, { timeoutMs: settings.API.Timeout }),
+      heartbeatMs: settings.Worker.HeartbeatInterval,
       clock,
       log: log.logger('worker'),
     },
@@ -97,16 +124,8 @@ async function connectSealer({ settings, clock, log, shutdown }: Daemon, endpoin
   return session
 }
 
-interface StorageGround {
-  readonly node: Node
-  readonly info: NodeInfo
-  readonly endpoint: Endpoint
-  readonly db: Awaited<ReturnType<typeof openWorkerState>>['db']
-  readonly session: SealerSession
-}
-
-async function openStorage(daemon: Daemon, { node, info, endpoint, db, session }: StorageGround) {
-  const { repo, settings, log, clock } = daemon
+async function openStorage(ground: Ground): Promise<Storage> {
+  const { repo, settings, shutdown, clock, log, node, info, endpoint, db, session } = ground
   const isFirstStart = !(await access(join(repo, 'storage.json')).then(
     () => true,
     () => false,
@@ -116,7 +135,7 @@ async function openStorage(daemon: Daemon, { node, info, endpoint, db, session }
     repo,
     db,
     index: sealer,
-    space: accountOf(daemon, session, sealer),
+    space: accountOf(ground, session, sealer),
     publications: node.publications,
     url: `${node.url}/remote`,
     machine: info.machine,
@@ -126,6 +145,7 @@ async function openStorage(daemon: Daemon, { node, info, endpoint, db, session }
     clock,
     log: log.logger('stores'),
   })
+  shutdown.add('storage', () => storage.close(settings.API.ShutdownTimeout))
   if (isFirstStart && !settings.Worker.NoLocalStorage) await makeOwnPath(repo, storage)
   return storage
 }

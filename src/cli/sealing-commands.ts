@@ -5,7 +5,7 @@ import { sealerClient, workerClient } from './nodes.ts'
 import { paintFor } from './paint.ts'
 import { terminal } from './program.ts'
 import { formatJobs, formatTransfers, formatWorkers } from './sealing-tables.ts'
-import { sectorNumber, usage } from './usage.ts'
+import { notFound, sectorNumber, usage } from './usage.ts'
 
 type Sealer = () => Promise<SealerApi>
 
@@ -26,9 +26,10 @@ function jobs(sealer: Sealer): Command {
     .option('--show-ret-done', 'also those whose result was taken')
     .option('--json', 'as JSON')
     .action(async (flags: { showRetDone?: true; json?: true }) => {
-      const found = await (await sealer()).WorkerJobs()
+      const client = await sealer()
+      const [found, stats] = await Promise.all([client.WorkerJobs(), client.WorkerStats()])
       if (flags.json) json(found)
-      else out(formatJobs(found, Date.now(), flags.showRetDone === true))
+      else out(formatJobs(found, stats, Date.now(), flags.showRetDone === true))
     })
 }
 
@@ -59,11 +60,23 @@ function decisions(sealer: Sealer): Command {
     .option('--json', 'as JSON')
     .action(async (flags: { sector?: string; json?: true }) => {
       const number = flags.sector === undefined ? null : sectorNumber(flags.sector)
-      const all = await (await sealer()).Decisions()
+      const client = await sealer()
+      const all = await client.Decisions()
       const wanted = all.filter((each) => number === null || each.sector.Number === number)
       if (flags.json) json(wanted)
-      else out(formatDecisions(wanted))
+      else if (wanted.length > 0) out(formatDecisions(wanted))
+      else out(`${await noDecision(client, number)}\n`)
     })
+}
+
+const KEPT_DECISIONS =
+  "the sealer keeps the latest ones, and none from before its start; 'sealing sched-diag' shows what waits"
+
+/** @throws what the sealer says of a sector that it does not know */
+async function noDecision(client: SealerApi, number: number | null): Promise<string> {
+  if (number === null) return `Nothing has been decided yet: ${KEPT_DECISIONS}`
+  const { State } = await client.SectorsStatus(number, false)
+  return `No decision about sector ${number} (it is in ${State}) is kept: ${KEPT_DECISIONS}`
 }
 
 function abort(sealer: Sealer): Command {
@@ -84,11 +97,8 @@ async function jobWith(client: SealerApi, prefix: string) {
   const matching = all.filter((job) => job.ID.ID.replaceAll('-', '').startsWith(prefix.replaceAll('-', '')))
   const [job] = matching
   if (job !== undefined && matching.length === 1) return job.ID
-  throw usage(
-    matching.length === 0
-      ? `no job's ID starts with ${prefix}`
-      : `${matching.length} jobs' IDs start with ${prefix}; give more of it`,
-  )
+  if (matching.length === 0) throw notFound(`no job's ID starts with ${prefix}`)
+  throw usage(`${matching.length} jobs' IDs start with ${prefix}; give more of it`)
 }
 
 /** `transfers`: moves and fetches of one node, with progress. */

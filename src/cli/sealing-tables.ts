@@ -77,11 +77,27 @@ export function jobState(runWait: number): string {
   )
 }
 
+const RUNNING = 0
+const RET_WAIT = -1
+/** Names come with the workers: after a restart of the sealer one that has not come back has none. */
+const UNKNOWN_HOST = '(not back yet)'
+
 const shortId = (id: string) => id.replaceAll('-', '').slice(0, 8)
 
-/** `sealing jobs`, sorted as lotus sorts: assigned last, then by start, then by ID. */
+/** What a worker was at when it was heard of last: it may have died of it. */
+function stateOf(job: WorkerJob, worker: Pick<WorkerStats, 'Enabled'> | undefined): string {
+  const words = jobState(job.RunWait)
+  const isOnWorker = job.RunWait === RUNNING || job.RunWait === RET_WAIT
+  return isOnWorker && worker?.Enabled !== true ? `${words} (worker away)` : words
+}
+
+/**
+ * `sealing jobs`, sorted as lotus sorts: assigned last, then by start, then by ID.
+ * @param workers the connected ones
+ */
 export function formatJobs(
   jobs: Readonly<Record<string, readonly WorkerJob[]>>,
+  workers: Readonly<Record<string, Pick<WorkerStats, 'Enabled'>>>,
   nowMs: number,
   showReturned: boolean,
 ): string {
@@ -98,12 +114,12 @@ export function formatJobs(
       shortId(job.ID.ID),
       String(job.Sector.Number),
       shortId(worker),
-      job.Hostname,
+      job.Hostname === '' ? UNKNOWN_HOST : job.Hostname,
       taskCode(job.Task),
-      jobState(job.RunWait),
+      stateOf(job, workers[worker]),
       formatDuration(Math.max(0, Math.floor((nowMs - Date.parse(job.Start)) / 100) * 100)),
     ])
-  return formatTable(['ID', 'Sector', 'Worker', 'Hostname', 'Task', 'State', 'Time'], rows)
+  return formatTable(['ID', 'Sector', 'Worker', 'Hostname', 'Task', 'State', 'Time'], rows, 'kept')
 }
 
 /** Moves and fetches of a node, with what moved, how and how fast. */

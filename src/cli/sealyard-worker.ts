@@ -6,7 +6,7 @@ import { ownStorageCommands } from './own-storage-commands.ts'
 import { main, program, terminal } from './program.ts'
 import { runWorkerCommand } from './run-worker-command.ts'
 import { transfersCommand } from './sealing-commands.ts'
-import { resourcesCommand, tasksCommands } from './tasks-commands.ts'
+import { resourcesCommand, setCommand, tasksCommands } from './tasks-commands.ts'
 import { VERSION } from './version.ts'
 import { formatWorkerInfo } from './worker-info.ts'
 
@@ -34,6 +34,7 @@ for (const command of ownStorageCommands('worker', repo)) storage.addCommand(com
 for (const command of [
   tasksCommands(repo),
   resourcesCommand(repo),
+  setCommand(() => workerClient(repo(), terminal.env)),
   transfersCommand('worker', repo),
   authCommands('worker', repo),
   configCommands('worker', repo),

@@ -1,17 +1,28 @@
 import type { SectorStatus } from '../protocol/types.ts'
 import { formatTable } from './table.ts'
 
-/** `sectors list`. OnChain is what this node believes; an offline chain is marked. */
+/**
+ * `sectors list`. As lotus has it, a sector is on chain with its proof, not with its pre-commit, and active from
+ * then on while it is proven; both are what this node believes, and an offline chain is marked.
+ */
 export function formatSectors(sectors: readonly SectorStatus[]): string {
   const rows = sectors.map((sector) => [
     String(sector.SectorID),
     sector.State,
-    sector.PreCommitMsg === null ? 'NO' : sector.Sealyard?.offline === true ? 'offline' : 'YES',
-    sector.State === 'Proving' || sector.State === 'Available' ? 'YES' : 'NO',
+    !isCommitted(sector) ? 'NO' : sector.Sealyard?.offline === true ? 'offline' : 'YES',
+    isCommitted(sector) && RESTING.includes(sector.State) ? 'YES' : 'NO',
     deals(sector),
     note(sector),
   ])
   return formatTable(['ID', 'State', 'OnChain', 'Active', 'Deals', 'Note'], rows)
+}
+
+const RESTING: readonly string[] = ['Proving', 'Available']
+const COMMITTING: readonly string[] = ['CommitWait', 'CommitFailed', 'Removing', 'Removed', 'RemoveFailed']
+
+/** Whether the message with the proof has landed. */
+function isCommitted({ CommitMsg, State }: SectorStatus): boolean {
+  return CommitMsg !== null && !COMMITTING.includes(State)
 }
 
 function deals(sector: SectorStatus): string {
@@ -20,9 +31,23 @@ function deals(sector: SectorStatus): string {
 }
 
 function note(sector: SectorStatus): string {
-  return sector.LastErr !== '' && sector.State.endsWith('Failed')
-    ? sector.LastErr
-    : (sector.Sealyard?.commit2 ?? '')
+  const paused = sector.Sealyard?.paused ?? null
+  if (paused !== null) return `paused: ${paused}`
+  if (sector.LastErr !== '' && sector.State.endsWith('Failed')) return clipped(sector.LastErr)
+  const commit2 = sector.Sealyard?.commit2 ?? null
+  return commit2 === null ? '' : `C2 ${firstWords(commit2)}`
+}
+
+const NOTE_COLUMNS = 60
+
+/** A list has a line a sector: all the words are in `sectors status`. */
+function clipped(text: string): string {
+  return text.length <= NOTE_COLUMNS ? text : `${text.slice(0, NOTE_COLUMNS - 1).trimEnd()}…`
+}
+
+/** Of `deferred, …: …`, `none: …`, `waiting until …` what C2 is at, without what may be done about it. */
+function firstWords(commit2: string): string {
+  return clipped(commit2.split(/[,:]| until /, 1)[0] ?? '')
 }
 
 const hex = (base64: string | null) => (base64 === null ? '' : Buffer.from(base64, 'base64').toString('hex'))
@@ -59,6 +84,7 @@ function sealyardLines(status: SectorStatus): [string, string][] {
     `Piece ${index}`,
     `${piece.commitment} (${piece.size} bytes padded, ${piece.dataBytes} of data)`,
   ])
+  if (extra.paused !== null) pieces.push(['Paused', extra.paused])
   if (extra.commit2 !== null) pieces.push(['C2', extra.commit2])
   if (extra.commit2Input !== null) pieces.push(['C2 input', extra.commit2Input])
   return pieces

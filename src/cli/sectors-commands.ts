@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { SealerApi } from '../protocol/apis.ts'
 import { pushFile } from '../protocol/reader-streams.ts'
+import type { SectorStatus } from '../protocol/types.ts'
 import { type Endpoint, sealerClient } from './nodes.ts'
 import { terminal } from './program.ts'
 import { formatSectorStatus, formatSectors } from './sector-tables.ts'
@@ -26,6 +27,9 @@ export function sectorsCommands(repo: () => string | undefined): Command {
     unseal,
     extractPiece,
     remove,
+    retry,
+    pause,
+    resume,
     commit2,
     commit2Input,
     importProof,
@@ -101,13 +105,24 @@ function list(sealer: Sealer): Command {
     .option('--json', 'as JSON')
     .action(async (flags: { showRemoved?: true; json?: true }) => {
       const client = await sealer()
-      const numbers = await client.SectorsList()
-      const all = await Promise.all(numbers.map((number) => client.SectorsStatus(number, false)))
+      const all = await statusesOf(client, await client.SectorsList())
       // As lotus does: the API knows them for ever, an operator is done with them.
       const sectors = all.filter((sector) => flags.showRemoved === true || sector.State !== 'Removed')
       if (flags.json) json(sectors)
       else out(formatSectors(sectors))
     })
+}
+
+/** Each call has a connection of its own: ten thousand at once would end at the limit of open files. */
+const CALLS_AT_ONCE = 32
+
+async function statusesOf(client: SealerApi, numbers: readonly number[]): Promise<SectorStatus[]> {
+  const found: SectorStatus[] = []
+  for (let at = 0; at < numbers.length; at += CALLS_AT_ONCE) {
+    const some = numbers.slice(at, at + CALLS_AT_ONCE)
+    found.push(...(await Promise.all(some.map((number) => client.SectorsStatus(number, false)))))
+  }
+  return found
 }
 
 function status(sealer: Sealer): Command {
@@ -160,9 +175,41 @@ function remove(sealer: Sealer): Command {
       if (flags.reallyDoIt !== true) {
         throw usage(`this removes every file of sector ${number} everywhere; pass --really-do-it to confirm`)
       }
-      await (await sealer()).SectorRemove(number)
-      out(`Sector ${number} is removed\n`)
+      const client = await sealer()
+      const { State } = await client.SectorsStatus(number, false)
+      await client.SectorRemove(number)
+      out(
+        `Sector ${number} ${State === 'Removed' ? 'was removed before: there is nothing to do' : 'is removed'}\n`,
+      )
     })
+}
+
+/** A command that asks one thing of one sector. */
+function sectorCommand(name: string, description: string) {
+  return new Command(name).description(description).argument('<sector>', 'sector number')
+}
+
+function retry(sealer: Sealer): Command {
+  const words = 'try a failed sector again at once, also one that had failed too often'
+  return sectorCommand('retry', words).action(async (text: string) => {
+    await (await sealer()).SectorRetry(sectorNumber(text))
+    out(`Sector ${text} is tried again; watch it with 'sectors status ${text} --log'\n`)
+  })
+}
+
+function pause(sealer: Sealer): Command {
+  const words = 'stop a sector where it is; what a worker has begun for it goes on, and its result is kept'
+  return sectorCommand('pause', words).action(async (text: string) => {
+    await (await sealer()).SectorPause(sectorNumber(text))
+    out(`Sector ${text} is paused; 'sectors resume ${text}' lets it go on\n`)
+  })
+}
+
+function resume(sealer: Sealer): Command {
+  return sectorCommand('resume', 'let a paused sector go on').action(async (text: string) => {
+    await (await sealer()).SectorResume(sectorNumber(text))
+    out(`Sector ${text} goes on\n`)
+  })
 }
 
 function commit2(sealer: Sealer): Command {

@@ -1,6 +1,14 @@
-/** Lays rows out in columns two spaces apart; a column that is empty in every row is dropped, as lotus does. */
-export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const used = header.map((_, column) => rows.length === 0 || rows.some((row) => (row[column] ?? '') !== ''))
+/**
+ * Lays rows out in columns two spaces apart.
+ * @param empty what becomes of a column that is empty in every row: lotus drops it in most tables
+ */
+export function formatTable(
+  header: readonly string[],
+  rows: readonly (readonly string[])[],
+  empty: 'dropped' | 'kept' = 'dropped',
+): string {
+  const keepsAll = empty === 'kept' || rows.length === 0
+  const used = header.map((_, column) => keepsAll || rows.some((row) => (row[column] ?? '') !== ''))
   const lines = [header, ...rows].map((row) =>
     header.map((_, column) => row[column] ?? '').filter((_, c) => used[c]),
   )

@@ -1,5 +1,7 @@
 import { Command } from 'commander'
-import { SWITCHABLE_TASKS, TASK, type TaskCode, taskCode } from '../sectors/task-types.ts'
+import type { WorkerApi } from '../protocol/apis.ts'
+import { asOverrides } from '../scheduler/resources.ts'
+import { SWITCHABLE_TASKS, TASK, type TaskCode } from '../sectors/task-types.ts'
 import { workerClient } from './nodes.ts'
 import { terminal } from './program.ts'
 import { usage } from './usage.ts'
@@ -41,17 +43,28 @@ export function resourcesCommand(repo: () => string | undefined): Command {
     .description('print what each task is taken to need, as KEY=VALUE overrides')
     .action(async () => {
       const info = await (await workerClient(repo(), terminal.env)).Info()
-      for (const [task, byProof] of Object.entries(info.Resources.Resources ?? {})) {
-        for (const [proof, needs] of Object.entries(byProof)) {
-          for (const [field, value] of Object.entries(needs)) {
-            terminal.stdout.write(`${taskCode(task)}_${proof}_${snake(field)}=${value}\n`)
-          }
-        }
+      for (const [name, value] of asOverrides(info.Resources.Resources ?? {})) {
+        terminal.stdout.write(`${name}=${value}\n`)
       }
     })
 }
 
-/** MinMemory → MIN_MEMORY, MaxParallelismGPU → MAX_PARALLELISM_GPU */
-function snake(field: string): string {
-  return field.replace(/([a-z])([A-Z])/g, '$1_$2').toUpperCase()
+/**
+ * `set --enabled`, as lotus' worker has it: a worker that switched itself off, for its disk or its prover failed,
+ * takes work again without a restart, which would end what still runs.
+ */
+export function setCommand(worker: () => Promise<Pick<WorkerApi, 'SetEnabled'>>): Command {
+  return new Command('set')
+    .description('switch the whole worker on or off while it runs; what runs goes on (lost at its restart)')
+    .option('--enabled [yes]', 'whether it takes work', undefined)
+    .action(async (flags: { enabled?: string | true }) => {
+      const enabled = yes(flags.enabled)
+      await (await worker()).SetEnabled(enabled)
+    })
+}
+
+function yes(text: string | true | undefined): boolean {
+  if (text === true || text === 'true') return true
+  if (text === 'false') return false
+  throw usage('write --enabled, --enabled=true or --enabled=false')
 }

@@ -184,6 +184,12 @@ export const SETTINGS = {
       default: '1m',
       text: 'a failed state waits this long before it is tried again',
     }),
+    WorkersBackTime: setting({
+      kind: 'sealer',
+      type: 'duration',
+      default: '20s',
+      text: 'after a restart C2 is not deferred for this long: the worker that can run it may not be back yet',
+    }),
   },
   Scheduler: {
     Policy: setting({
@@ -191,6 +197,12 @@ export const SETTINGS = {
       type: 'string',
       default: '',
       text: 'path of a module that exports accept or compare in place of the built-in ones; empty: none',
+    }),
+    SettleTime: setting({
+      kind: 'sealer',
+      type: 'duration',
+      default: '3s',
+      text: 'after a restart no work is given away for this long, so that workers are back before it is decided',
     }),
   },
   Proofs: {
@@ -205,7 +217,7 @@ export const SETTINGS = {
       kind: 'both',
       type: 'string',
       default: '',
-      text: 'directory of the proof parameters, only read; empty: FIL_PROOFS_PARAMETER_CACHE',
+      text: "directory of the proof parameters, only read; empty: FIL_PROOFS_PARAMETER_CACHE, then Sealyard's own cache",
     }),
   },
   Worker: {
@@ -241,6 +253,13 @@ export const SETTINGS = {
       default: false,
       flag: 'no-swap',
       text: 'reports no swap, so that the scheduler counts on memory alone',
+    }),
+    HeartbeatInterval: setting({
+      kind: 'worker',
+      type: 'duration',
+      default: '10s',
+      least: 1,
+      text: 'how often the worker asks whether its sealer still knows it; a result that it did not take is offered again twice as often',
     }),
   },
   Logging: {

@@ -1,12 +1,15 @@
+import type { Logger } from '../base/log.ts'
 import type { SealerApi } from '../protocol/apis.ts'
 import type { ReaderSource } from '../protocol/connections.ts'
 import type { ReaderParameter } from '../protocol/types.ts'
+import { untilAborted } from '../scheduler/under-lock.ts'
 import { unsealedCid } from '../sectors/commitments.ts'
 import { type PlacedPiece, packPieces } from '../sectors/pieces.ts'
 import { unpaddedSize } from '../sectors/proof-types.ts'
+import { sectorName } from '../sectors/sector-id.ts'
 import { pipelineError } from './errors.ts'
 import { dataPieces, type SectorPiece, type SectorRecord } from './sector-record.ts'
-import type { SectorStore } from './sector-store.ts'
+import type { SectorEvent, SectorStore } from './sector-store.ts'
 import type { Staging } from './staging.ts'
 import type { SealerExecutor } from './step.ts'
 
@@ -21,6 +24,7 @@ export interface AddSectorTools {
   readonly keepUnsealed: boolean
   /** The highest number of this miner's sectors that any storage path holds; 0 for none. */
   readonly highestHeld: () => Promise<number>
+  readonly log: Logger
 }
 
 interface OfferedPiece {
@@ -31,18 +35,35 @@ interface OfferedPiece {
 /** @returns a sector of one piece of zeroes, not started yet */
 export async function pledgeSector(tools: AddSectorTools): Promise<SectorRecord> {
   const pieces = packPieces([], tools.sectorSize).map(zeroPiece)
-  return tools.store.create(
-    { proofType: tools.proofType, state: 'Packing', pieces, staging: null, keepUnsealed: tools.keepUnsealed },
-    await tools.highestHeld(),
-    { kind: 'state', message: 'pledged: a sector of zeroes; now Packing' },
-  )
+  const { proofType, keepUnsealed } = tools
+  return created({ proofType, state: 'Packing', pieces, staging: null, keepUnsealed }, tools, {
+    kind: 'state',
+    message: 'pledged: a sector of zeroes; now Packing',
+  })
+}
+
+/** Above all numbers that are taken, also by sectors that this sealer knows only as files. */
+async function created(
+  sector: Parameters<SectorStore['create']>[0],
+  { highestHeld, log, store }: AddSectorTools,
+  event: SectorEvent,
+): Promise<SectorRecord> {
+  const highest = await highestHeld()
+  const record = await store.create(sector, highest, event)
+  if (record.id.Number === highest + 1 && highest > 0 && (await store.find(highest)) === null) {
+    log.info(
+      `numbers up to ${highest} are left out: an attached storage path holds a sector of this miner with that number which this sealer did not make`,
+      { sector: sectorName(record.id) },
+    )
+  }
+  return record
 }
 
 /**
  * Receives the pieces' data into a staging directory and makes a sector of it, all durable when it comes
  * back. Nothing stays when it fails.
  * @returns the sector, not started yet
- * @throws SealyardError PIECES_TOO_LARGE, BAD_PIECE before anything is received; PipelineError PIECE_LENGTH
+ * @throws SealyardError PIECES_TOO_LARGE, BAD_PIECE, NO_SPACE before anything is received; PipelineError PIECE_LENGTH
  */
 export async function addSector(
   offered: readonly OfferedPiece[],
@@ -53,19 +74,19 @@ export async function addSector(
     offered.map((piece) => piece.dataBytes),
     tools.sectorSize,
   )
-  const staging = await tools.staging.make()
+  const staging = await tools.staging.make(offered.reduce((sum, { dataBytes }) => sum + dataBytes, 0))
   try {
-    await receiveAll(offered, staging, tools)
+    // An upload may take an hour: a sealer that stops does not wait for it.
+    await untilAborted(receiveAll(offered, staging, tools), signal)
     const pieces = await committed(placed, staging, tools, signal)
     await tools.staging.keep(staging)
     signal.throwIfAborted()
     const { proofType, keepUnsealed } = tools
     const words = `${offered.length} ${offered.length === 1 ? 'piece' : 'pieces'} of data`
-    return await tools.store.create(
-      { proofType, state: 'AddPiece', pieces, staging, keepUnsealed },
-      await tools.highestHeld(),
-      { kind: 'state', message: `${words} received; now AddPiece` },
-    )
+    return await created({ proofType, state: 'AddPiece', pieces, staging, keepUnsealed }, tools, {
+      kind: 'state',
+      message: `${words} received; now AddPiece`,
+    })
   } catch (error) {
     await tools.staging.drop(staging)
     throw error

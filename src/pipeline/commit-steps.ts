@@ -5,6 +5,7 @@ import { madeUp } from './precommit-steps.ts'
 import { checkProof } from './seal-proof.ts'
 import { known, pieceInfos, refOf, type SectorRecord, seedOf, ticketOf } from './sector-record.ts'
 import type { Step, StepTools } from './step.ts'
+import { waitingForWorkers, workersAwaitedUntil } from './workers-back.ts'
 
 /** How often to look for workers that come back. */
 const LOOK_AGAIN_MS = 1000
@@ -24,13 +25,22 @@ export const committing: Step = async (record, tools, signal) => {
 
 /** Right after a start the worker that could, or that does already, may not have connected again yet. */
 async function canCommit2(record: SectorRecord, tools: StepTools, signal: AbortSignal): Promise<boolean> {
-  const { tasks, clock, opened } = tools
+  const { tasks, clock } = tools
+  let isTold = false
   for (;;) {
     if (await tasks.canCommit2(refOf(record))) return true
-    const leftMs = record.createdAt < opened.at ? opened.workersBackByMs - clock.monotonicMs() : 0
-    if (leftMs <= 0) return false
-    await clock.sleep(Math.min(leftMs, LOOK_AGAIN_MS), signal)
+    const until = workersAwaitedUntil(record, tools)
+    if (until === null) return false
+    if (!isTold) await tellOfWaiting(record, until, tools)
+    isTold = true
+    await clock.sleep(LOOK_AGAIN_MS, signal)
   }
+}
+
+/** Nothing is queued meanwhile and no job runs: the sector's own log says what it is at. */
+async function tellOfWaiting({ id, state }: SectorRecord, until: number, { store }: StepTools) {
+  const event = { kind: 'C2', message: waitingForWorkers(until) }
+  await store.change(id.Number, (now) => (now.state === state ? { event } : null))
 }
 
 async function commit1(record: SectorRecord, tools: StepTools, signal: AbortSignal) {

@@ -1,5 +1,6 @@
 import { mkdir, readdir, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { durably } from '../base/durable-steps.ts'
 import { errorCode } from '../base/errors.ts'
 import { syncDirectory, writeDurably } from '../base/write-durably.ts'
 import { type SectorId, sectorName } from '../sectors/sector-id.ts'
@@ -35,7 +36,7 @@ export class Commit1Files {
    */
   async write(sector: SectorId, output: string): Promise<string> {
     const file = `${DIRECTORY}/${sectorName(sector)}.json`
-    await writeDurably(this.path(file), Buffer.from(output, 'base64'))
+    await durably('commit1.kept', () => writeDurably(this.path(file), Buffer.from(output, 'base64')))
     return file
   }
 
@@ -50,6 +51,6 @@ export class Commit1Files {
   }
 
   async remove(file: string): Promise<void> {
-    await rm(this.path(file), { force: true })
+    await durably('commit1.removed', () => rm(this.path(file), { force: true }))
   }
 }

@@ -10,6 +10,8 @@ export type PipelineErrorCode =
   /** A piece's commitment after adding is not the one that was announced. */
   | 'PIECE_CHANGED'
   | 'PIECE_UNKNOWN'
+  /** The repo's filesystem has no room for what is to be received. */
+  | 'NO_SPACE'
   /** No output of C1 is kept. */
   | 'NO_COMMIT1'
   /** Nobody can run C2, or the parameters for this proof are not here. */

@@ -1,10 +1,14 @@
 import { describeError, isSealyardError } from '../base/errors.ts'
+import { SchedulerError } from '../scheduler/errors.ts'
 import { dataPieces, type SectorRecord } from './sector-record.ts'
 import type { FailedState, SectorState, WorkingState } from './sector-state.ts'
 import type { SectorChange } from './sector-store.ts'
 
 /** PC1 or PC2 may fail by itself this often; with the next time something else is done. */
 const MOST_FAILURES = 3
+
+/** A step that fails this often in a row for a reason of its own will fail again: somebody has to look at it. */
+export const MOST_TRIES = 10
 
 const FAILED: Readonly<Record<WorkingState, FailedState>> = {
   AddPiece: 'AddPieceFailed',
@@ -27,14 +31,55 @@ export function failedChange(record: SectorRecord, state: WorkingState, error: u
   // A full disk or a worker that restarted says nothing about the sector: only the task's own failures count.
   const counted = !(isSealyardError(error) && error.level === 'temporary') ? 1 : 0
   const preCommit1Fails = record.preCommit1Fails + (state === 'PreCommit1' ? counted : 0)
-  const preCommit2Fails = record.preCommit2Fails + (state === 'PreCommit2' ? counted : 0)
+  const preCommit2Fails =
+    state !== 'PreCommit2'
+      ? record.preCommit2Fails
+      : needsPreCommit1(error)
+        ? MOST_FAILURES + 1
+        : record.preCommit2Fails + counted
   const lastError = describeError(error)
+  // A finalized sector must reach its store, and nothing is lost by trying: that is never given up.
+  const tries = record.tries + (state === 'FinalizeSector' ? 0 : counted)
+  const to = givesUp(record, state, preCommit1Fails) ? 'Removing' : FAILED[state]
+  const paused = to === 'Removing' ? null : pauseReason(record, error, tries)
   return {
-    to: givesUp(record, state, preCommit1Fails) ? 'Removing' : FAILED[state],
-    set: { retries: record.retries + 1, preCommit1Fails, preCommit2Fails, lastError },
+    to,
+    set: { retries: record.retries + 1, tries, paused, preCommit1Fails, preCommit2Fails, lastError },
     event: { kind: 'error', message: `${state}: ${lastError}`, trace: trace(error) },
   }
 }
+
+/** So often in a row a step goes on at once; a worker that dies of its task each time must not be given it in a loop. */
+export const MOST_AT_ONCE = 3
+
+/** Code 101: the worker died or was restarted under the task, and is there again. Its files are what they were before. */
+export function isWorkerRestart(error: unknown): boolean {
+  return isSealyardError(error, 'WORKER_RESTARTED')
+}
+
+/** No task failed, so the sector keeps its state and waits for nothing. */
+export function restartedChange(record: SectorRecord, state: WorkingState, error: unknown): SectorChange {
+  const lastError = describeError(error)
+  return {
+    set: { retries: record.retries + 1, lastError },
+    event: { kind: 'error', message: `${state}: ${lastError}; it is tried again at once` },
+  }
+}
+
+/** `abort` stops the sector at once, a `permanent` failure when it has come too often; null: it is tried again. */
+function pauseReason({ id }: SectorRecord, error: unknown, tries: number): string | null {
+  const advice = `'sectors retry ${id.Number}' tries it again`
+  if (isSealyardError(error) && error.level === 'abort')
+    return `the failure asks for somebody to look; ${advice}`
+  return tries >= MOST_TRIES ? `it failed ${tries} times in a row; ${advice}` : null
+}
+
+/** The cache is PC2's own leftover, or not what PC1 leaves: PC2 would fail in it each time. */
+function needsPreCommit1(error: unknown): boolean {
+  return error instanceof SchedulerError && PRE_COMMIT_1_AGAIN.has(error.workerCode ?? '')
+}
+
+const PRE_COMMIT_1_AGAIN: ReadonlySet<string> = new Set(['NOT_RESTARTABLE', 'CACHE_UNUSABLE'])
 
 /**
  * As the field does, a sector whose PC1 fails again and again is removed, but only one of zeroes: the

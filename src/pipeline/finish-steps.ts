@@ -18,8 +18,8 @@ function keptRanges(record: SectorRecord): KeptRange[] {
   return dataPieces(record).map((piece) => ({ Offset: piece.offset, Size: piece.size }))
 }
 
-export const removing: Step = async (record, { tasks, staging, commit1Files }) => {
-  await tasks.remove(record.id)
+export const removing: Step = async (record, { tasks, staging, commit1Files }, signal) => {
+  await tasks.remove(record.id, signal)
   if (record.staging !== null) await staging.drop(record.staging)
   if (record.commit1File !== null) await commit1Files.remove(record.commit1File)
   return {

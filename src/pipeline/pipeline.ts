@@ -11,16 +11,21 @@ import type { NodeStorage } from '../storage/node-storage.ts'
 import { type AddSectorTools, addedAnswer, addSector, pledgeSector } from './add-sector.ts'
 import { Commit1Files } from './commit1-files.ts'
 import { commit2Input, importProof, takeUpCommit2 } from './commit2-calls.ts'
+import { DeferredCommit2 } from './deferred-commit2.ts'
 import { stopped } from './errors.ts'
 import { Lives } from './lives.ts'
+import { pauseSector, resumeSector, retrySector } from './pausing.ts'
 import { proveWindowPost } from './prove-window-post.ts'
 import { readPiece } from './read-piece.ts'
 import { removeSector, unsealSector } from './sector-calls.ts'
+import { isProofAwaited } from './sector-record.ts'
 import { isAtRest } from './sector-state.ts'
 import { statusOf } from './sector-status.ts'
 import { SectorStore } from './sector-store.ts'
 import { Staging } from './staging.ts'
 import type { SealerExecutor, StepTools } from './step.ts'
+import { wantedWork } from './wanted-work.ts'
+import { WORKERS_BACK_MS, waitsForWorkersUntil } from './workers-back.ts'
 
 export interface PipelineOptions {
   readonly db: Kysely<SealerTables>
@@ -38,6 +43,8 @@ export interface PipelineOptions {
   readonly keepUnsealed: boolean
   /** How long a failed state waits before it is tried again. */
   readonly minRetryMs: number
+  /** How long after a start C2 waits for the worker that can run it, before it is deferred; 20 s by default. */
+  readonly workersBackMs?: number
   /** For `/remote` of the cluster's nodes. */
   readonly token: () => Promise<string>
   readonly clock: Clock
@@ -56,6 +63,9 @@ export type PipelineApi = Pick<
   | 'Commit2Input'
   | 'Commit2'
   | 'ImportProof'
+  | 'SectorRetry'
+  | 'SectorPause'
+  | 'SectorResume'
   | 'ProveWindowPost'
   | 'ReadPiece'
 >
@@ -67,6 +77,7 @@ export class Pipeline {
   readonly #tools: StepTools
   readonly #lives: Lives
   readonly #closing = new AbortController()
+  readonly #deferred: DeferredCommit2
   readonly #calls = new Set<Promise<unknown>>()
 
   private constructor(options: PipelineOptions, tools: StepTools) {
@@ -74,7 +85,14 @@ export class Pipeline {
     this.#tools = tools
     const { clock, log, minRetryMs } = options
     this.#lives = new Lives({ tools, clock, log, minRetryMs })
-    this.api = { ...this.#askedOfState(), ...this.#askedOfSectors(), ...this.#askedOfFiles() }
+    const { signal } = this.#closing
+    this.#deferred = new DeferredCommit2({ tools, lives: this.#lives, clock, log, signal })
+    this.api = {
+      ...this.#askedOfState(),
+      ...this.#askedOfSectors(),
+      ...this.#askedToStop(),
+      ...this.#askedOfFiles(),
+    }
   }
 
   /** Opens it with what an earlier run knew: every sector that does not rest goes on from its state. */
@@ -85,10 +103,17 @@ export class Pipeline {
     const staged = new Set(sectors.flatMap((record) => record.staging ?? []))
     const staging = await Staging.open(repo, staged)
     const commit1Files = await Commit1Files.open(repo)
-    const opened = { at: clock.now(), workersBackByMs: clock.monotonicMs() + options.minRetryMs }
+    const workersBackMs = options.workersBackMs ?? WORKERS_BACK_MS
+    const opened = {
+      at: clock.now(),
+      workersBackMs,
+      workersBackByMs: clock.monotonicMs() + workersBackMs,
+    }
     const tools = { tasks, chain, executor, store, staging, commit1Files, clock, opened }
     const pipeline = new Pipeline(options, tools)
+    for (const record of sectors) await tasks.settle(record.id, wantedWork(record))
     for (const record of sectors) if (!isAtRest(record.state)) pipeline.#lives.start(record.id.Number)
+    if (sectors.some(isProofAwaited)) pipeline.#deferred.look()
     return pipeline
   }
 
@@ -99,7 +124,9 @@ export class Pipeline {
   async close(deadlineMs: number): Promise<void> {
     this.#closing.abort(stopped())
     const putDown = new AbortController()
-    const all = Promise.allSettled([this.#lives.close(), ...this.#calls]).then(() => putDown.abort())
+    const all = Promise.allSettled([this.#lives.close(), this.#deferred.ended(), ...this.#calls]).then(() =>
+      putDown.abort(),
+    )
     const late = this.#options.clock.sleep(deadlineMs, putDown.signal).then(
       () => this.#options.log.warn('sectors are stopped in the middle of a step', { deadlineMs }),
       () => undefined,
@@ -117,6 +144,7 @@ export class Pipeline {
         const { commit1File } = record
         return statusOf(record, {
           events: await store.events(number),
+          workersAwaitedUntil: await waitsForWorkersUntil(record, this.#tools),
           offline: chain.offline,
           commit1Path: commit1File === null ? null : commit1Files.path(commit1File),
         })
@@ -153,6 +181,15 @@ export class Pipeline {
     }
   }
 
+  #askedToStop(): Pick<PipelineApi, 'SectorRetry' | 'SectorPause' | 'SectorResume'> {
+    const [tools, lives] = [this.#tools, this.#lives]
+    return {
+      SectorRetry: (number) => this.#call(() => retrySector(number, tools, lives)),
+      SectorPause: (number) => this.#call(() => pauseSector(number, tools, lives)),
+      SectorResume: (number) => this.#call(() => resumeSector(number, tools, lives)),
+    }
+  }
+
   #askedOfFiles(): Pick<PipelineApi, 'ProveWindowPost' | 'ReadPiece'> {
     const tools = { ...this.#options, ...this.#tools }
     return {
@@ -163,7 +200,7 @@ export class Pipeline {
   }
 
   #addSectorTools(): AddSectorTools {
-    const { readers, sectorSize, keepUnsealed, executor, index, miner } = this.#options
+    const { readers, sectorSize, keepUnsealed, executor, index, miner, log } = this.#options
     const { store, staging } = this.#tools
     return {
       store,
@@ -174,6 +211,7 @@ export class Pipeline {
       proofType: proofTypeForSize(sectorSize),
       keepUnsealed,
       highestHeld: () => highestHeld(index, miner),
+      log,
     }
   }
 

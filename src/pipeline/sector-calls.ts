@@ -39,7 +39,11 @@ export async function removeSector(
     await lives.interrupt(number, reason, (now) =>
       now.state === 'Removed' || now.state === 'Removing'
         ? null
-        : { to: 'Removing', event: { kind: 'state', message: 'an operator removes it' } },
+        : {
+            to: 'Removing',
+            set: { paused: null, tries: 0 },
+            event: { kind: 'state', message: 'an operator removes it' },
+          },
     )
   }
   const ended = await store.until(

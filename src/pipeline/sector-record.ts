@@ -44,7 +44,12 @@ export interface SectorRecord {
   readonly preCommitMessage: string | null
   readonly preCommitEpoch: number | null
   readonly commitMessage: string | null
+  /** Failures of any kind so far. */
   readonly retries: number
+  /** Failures in a row of the step it is at; those that time mends do not count. */
+  readonly tries: number
+  /** Why nothing is done with it until somebody says so, in words; null when it goes on. */
+  readonly paused: string | null
   readonly preCommit1Fails: number
   readonly preCommit2Fails: number
   readonly lastError: string | null
@@ -81,6 +86,8 @@ export function recordOf(row: SectorRow): SectorRecord {
     preCommitEpoch: row.precommit_epoch,
     commitMessage: row.commit_message,
     retries: row.retries,
+    tries: row.tries,
+    paused: row.paused,
     preCommit1Fails: row.precommit1_fails,
     preCommit2Fails: row.precommit2_fails,
     lastError: row.last_error,
@@ -112,6 +119,8 @@ export function rowOf(record: SectorRecord): SectorRow {
     precommit_epoch: record.preCommitEpoch,
     commit_message: record.commitMessage,
     retries: record.retries,
+    tries: record.tries,
+    paused: record.paused,
     precommit1_fails: record.preCommit1Fails,
     precommit2_fails: record.preCommit2Fails,
     last_error: record.lastError,
@@ -150,6 +159,8 @@ export function newRecord(sector: NewSector): SectorRecord {
     preCommitEpoch: null,
     commitMessage: null,
     retries: 0,
+    tries: 0,
+    paused: null,
     preCommit1Fails: 0,
     preCommit2Fails: 0,
     lastError: null,
@@ -196,4 +207,9 @@ export function seedOf(record: SectorRecord): string {
 export function isCommit2Deferred(record: SectorRecord): boolean {
   const past: readonly SectorState[] = ['FinalizeSector', 'FinalizeFailed', 'Proving']
   return record.proof === null && past.includes(record.state)
+}
+
+/** True when a sector rests and nothing but its proof is missing. */
+export function isProofAwaited(record: SectorRecord): boolean {
+  return record.state === 'Proving' && record.proof === null && record.commit1File !== null
 }

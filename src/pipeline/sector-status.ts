@@ -2,10 +2,13 @@ import type { SectorStatus } from '../protocol/types.ts'
 import { base64OfHex, sealedCid, unsealedCid } from '../sectors/commitments.ts'
 import type { SectorEventRow } from '../state/tables.ts'
 import { dataPieces, isCommit2Deferred, type SectorRecord } from './sector-record.ts'
+import { waitingForWorkers } from './workers-back.ts'
 
 export interface StatusSources {
   readonly events: readonly Pick<SectorEventRow, 'at' | 'kind' | 'message' | 'trace'>[]
   readonly offline: boolean
+  /** Milliseconds since 1970 when C2 waits for workers to connect again; else null. */
+  readonly workersAwaitedUntil: number | null
   /** Absolute path of the kept output of C1. */
   readonly commit1Path: string | null
 }
@@ -34,7 +37,7 @@ export function statusOf(record: SectorRecord, sources: StatusSources): SectorSt
     Sealyard: {
       Miner: record.id.Miner,
       offline: sources.offline,
-      commit2: commit2Words(record),
+      commit2: commit2Words(record, sources.workersAwaitedUntil),
       commit2Input: sources.commit1Path,
       pieces: dataPieces(record).map(({ size, dataBytes, commitment }) => ({
         size,
@@ -42,6 +45,7 @@ export function statusOf(record: SectorRecord, sources: StatusSources): SectorSt
         commitment: commitment ?? '',
       })),
       keepUnsealed: record.keepUnsealed,
+      paused: record.paused,
     },
   }
 }
@@ -55,7 +59,8 @@ function message(cid: string | null) {
 }
 
 /** What C2 waits for and what to do about it, or null. */
-function commit2Words(record: SectorRecord): string | null {
+function commit2Words(record: SectorRecord, workersAwaitedUntil: number | null): string | null {
+  if (workersAwaitedUntil !== null) return waitingForWorkers(workersAwaitedUntil)
   if (!isCommit2Deferred(record)) return null
   // C1 is left out only where nothing is sealed.
   if (record.commit1File === null)
@@ -64,7 +69,7 @@ function commit2Words(record: SectorRecord): string | null {
   const where =
     record.state === 'Proving' ? 'the proof is still missing and nothing was committed' : 'the rest goes on'
   return (
-    `deferred, ${where}: no worker could run C2; when one can, run 'sectors commit2 ${number}', ` +
+    `deferred, ${where}: no worker could run C2; some minutes after one can it is taken up ('sectors commit2 ${number}' does so at once); ` +
     `or prove it elsewhere ('sectors commit2-input ${number} --output FILE') and run 'sectors import-proof ${number} FILE'`
   )
 }

@@ -1,5 +1,6 @@
 import type { Kysely, Selectable, Transaction } from 'kysely'
 import type { Clock } from '../base/clock.ts'
+import { durably, passing } from '../base/durable-steps.ts'
 import type { SectorId } from '../sectors/sector-id.ts'
 import type { SealerTables, SectorEventRow } from '../state/tables.ts'
 import { pipelineError } from './errors.ts'
@@ -29,6 +30,14 @@ export interface SectorChange {
   readonly event: SectorEvent
 }
 
+/**
+ * Lines of a sector's log that are kept; lotus stops at some thousands too. A sector that fails once a minute writes
+ * 86 000 in a month.
+ */
+const MOST_LINES = 2000
+const FIRST_LINES = 500
+const LINES_LEFT_OUT = 500
+
 type Listener = (record: SectorRecord) => void
 
 /**
@@ -56,7 +65,8 @@ export class SectorStore {
     above: number,
     event: SectorEvent,
   ): Promise<SectorRecord> {
-    return this.#db.transaction().execute(async (trx) => {
+    const create = this.#db.transaction()
+    const insert = async (trx: Transaction<SealerTables>) => {
       const last = await trx
         .selectFrom('sectors')
         .select((eb) => eb.fn.max('number').as('number'))
@@ -71,7 +81,8 @@ export class SectorStore {
       await trx.insertInto('sectors').values(rowOf(record)).execute()
       await this.#log(trx, record.id, event)
       return record
-    })
+    }
+    return durably('sector.created', () => create.execute(insert))
   }
 
   async find(number: number): Promise<SectorRecord | null> {
@@ -90,6 +101,20 @@ export class SectorStore {
   async list(): Promise<SectorRecord[]> {
     const rows = await this.#select(this.#db).orderBy('number').execute()
     return rows.map(recordOf)
+  }
+
+  /** Numbers of the sectors of which `isProofAwaited` holds. */
+  async awaitingProof(): Promise<number[]> {
+    const rows = await this.#db
+      .selectFrom('sectors')
+      .select('number')
+      .where('miner', '=', this.#miner)
+      .where('state', '=', 'Proving')
+      .where('proof', 'is', null)
+      .where('commit1_file', 'is not', null)
+      .orderBy('number')
+      .execute()
+    return rows.map((row) => row.number)
   }
 
   async numbers(): Promise<number[]> {
@@ -145,10 +170,18 @@ export class SectorStore {
         .where('number', '=', number)
         .execute()
       await this.#log(trx, after.id, withState(change.event, before.state, state))
+      passing('before', 'sector.saved', state)
       return [after, true] as const
     })
+    if (changed) passing('after', 'sector.saved', record.state)
     if (changed) for (const listener of [...this.#listeners]) listener(record)
     return record
+  }
+
+  /** Calls back after every change. @returns how to stop that */
+  onChange(listener: Listener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   /** Comes back with the sector as soon as it is what is waited for. */
@@ -197,6 +230,25 @@ export class SectorStore {
         trace: event.trace ?? '',
       })
       .execute()
+    await this.#shorten(trx, sector)
+  }
+
+  /** What was first says how a sector began, what is newest what it is at: the lines between them go. */
+  async #shorten(trx: Transaction<SealerTables>, sector: SectorId): Promise<void> {
+    const lines = trx
+      .selectFrom('sector_events')
+      .where('miner', '=', sector.Miner)
+      .where('number', '=', sector.Number)
+    const { count } = await lines
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow()
+    if (count <= MOST_LINES) return
+    const ids = await lines.select('id').orderBy('id').offset(FIRST_LINES).limit(LINES_LEFT_OUT).execute()
+    const [mark, ...rest] = ids.map(({ id }) => id)
+    if (mark === undefined) return
+    const words = { kind: 'state', message: 'lines of the log were left out here', trace: '' }
+    await trx.updateTable('sector_events').set(words).where('id', '=', mark).execute()
+    await trx.deleteFrom('sector_events').where('id', 'in', rest).execute()
   }
 }
 

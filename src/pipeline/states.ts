@@ -4,7 +4,7 @@ import type { Logger } from '../base/log.ts'
 import { sectorName } from '../sectors/sector-id.ts'
 import { addPiece, packing } from './adding-steps.ts'
 import { committing, commitWait, submitCommit } from './commit-steps.ts'
-import { failedChange, retryState } from './failures.ts'
+import { failedChange, isWorkerRestart, MOST_AT_ONCE, restartedChange, retryState } from './failures.ts'
 import { finalizeSector, removing } from './finish-steps.ts'
 import {
   getTicket,
@@ -17,6 +17,7 @@ import {
 import type { SectorRecord } from './sector-record.ts'
 import { type FailedState, isAtRest, isFailed, type WorkingState } from './sector-state.ts'
 import type { Step, StepResult, StepTools } from './step.ts'
+import { wantedWork } from './wanted-work.ts'
 
 const STEPS: Readonly<Record<WorkingState, Step>> = {
   AddPiece: addPiece,
@@ -33,6 +34,9 @@ const STEPS: Readonly<Record<WorkingState, Step>> = {
   FinalizeSector: finalizeSector,
   Removing: removing,
 }
+
+/** PC2's failures lead back here: were they forgiven by a PC1 that succeeds, the two would go round for ever. */
+const BEFORE_PRE_COMMIT_2: readonly WorkingState[] = ['GetTicket', 'PreCommit1']
 
 export interface SectorLifeOptions {
   readonly tools: StepTools
@@ -66,18 +70,25 @@ export interface SectorLifeOptions {
  *     Removing         removes all files                Removed                   RemoveFailed
  *     Removed          rests for good                   –
  *
- * A failed state waits MinRetryTime and goes back to the state that failed, without limit; but
+ * A failed state waits MinRetryTime and goes back to the state that failed. What time mends (`temporary`) is tried
+ * without limit, and so is FinalizeSector; another step that fails MOST_TRIES times in a row by itself, or any step
+ * that fails once with `abort`, pauses its sector. A step whose
+ * worker was restarted (101) is made again without the wait, MOST_AT_ONCE times in a row. And
  * ¹ with the fourth failure of PC1 itself a sector without data goes to Removing, and
- *   SealPreCommit2Failed goes back to PreCommit1 with the fourth failure of PC2 itself.
+ *   SealPreCommit2Failed goes back to PreCommit1 with the fourth failure of PC2 itself, or with the first one that
+ *   says so (NOT_RESTARTABLE, CACHE_UNUSABLE).
  * ² Proving, when the sector has been finalized before.
  * ³ when a proof was imported meanwhile.
  *
- * From outside: Commit2 takes a sector from Proving to Committing, ImportProof to SubmitCommit,
- * SectorRemove from any state to Removing.
+ * From outside: Commit2 takes a sector from Proving to Committing, as DeferredCommit2 does by itself; ImportProof to SubmitCommit,
+ * SectorRemove from any state to Removing, SectorRetry from a failed one at once to the state that failed.
+ * A paused sector (SectorPause, or too many failures) keeps its state, and nothing is done until SectorResume.
  */
 export class SectorLife {
   readonly #number: number
   readonly #options: SectorLifeOptions
+  /** How often in a row its step was made again at once. */
+  #atOnce = 0
 
   constructor(number: number, options: SectorLifeOptions) {
     this.#number = number
@@ -104,7 +115,8 @@ export class SectorLife {
   async #advance(signal: AbortSignal): Promise<'goes on' | 'rests'> {
     const record = await this.#options.tools.store.get(this.#number)
     const { state } = record
-    if (isAtRest(state)) return 'rests'
+    await this.#options.tools.tasks.settle(record.id, wantedWork(record))
+    if (isAtRest(state) || record.paused !== null) return 'rests'
     if (isFailed(state)) return this.#retry({ ...record, state }, signal)
     return this.#work(record, state, signal)
   }
@@ -123,16 +135,22 @@ export class SectorLife {
     // Written also when it was stopped meanwhile: a result that is there need not be made again.
     const after = await tools.store.change(this.#number, (now) => {
       if (now.state !== state) return null
-      return typeof result === 'function' ? result(now) : result
+      const change = typeof result === 'function' ? result(now) : result
+      const isForgiven = now.tries > 0 && !BEFORE_PRE_COMMIT_2.includes(state)
+      return isForgiven ? { ...change, set: { ...change.set, tries: 0 } } : change
     })
+    this.#atOnce = 0
     log.debug('a step is done', { sector: sectorName(record.id), from: state, to: after.state })
     return 'goes on'
   }
 
   async #fail(record: SectorRecord, state: WorkingState, error: unknown): Promise<void> {
     const { tools, log } = this.#options
+    const atOnce = isWorkerRestart(error) && this.#atOnce < MOST_AT_ONCE
+    this.#atOnce = atOnce ? this.#atOnce + 1 : 0
+    const changeOf = atOnce ? restartedChange : failedChange
     const after = await tools.store.change(this.#number, (now) =>
-      now.state === state ? failedChange(now, state, error) : null,
+      now.state === state ? changeOf(now, state, error) : null,
     )
     log.warn('a step of a sector failed', {
       sector: sectorName(record.id),

@@ -31,7 +31,9 @@ export interface StepTools {
 export interface Opened {
   /** Milliseconds since 1970. */
   readonly at: number
-  /** On the clock's `monotonicMs`: who has not connected by then is taken to be away. */
+  /** Who has not connected so long after it is taken to be away. */
+  readonly workersBackMs: number
+  /** The same moment on the clock's `monotonicMs`. */
   readonly workersBackByMs: number
 }
 

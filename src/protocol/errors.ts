@@ -34,7 +34,7 @@ export class RpcError extends ProtocolError {
   readonly url: string
 
   constructor(failure: { rpcCode: number; method: string; url: string; message: string; data?: unknown }) {
-    super({ ...codeAndLevel(failure.rpcCode, failure.data), message: failure.message })
+    super({ ...codeAndLevel(failure), message: failure.message })
     this.rpcCode = failure.rpcCode
     this.method = failure.method
     this.url = failure.url
@@ -50,13 +50,21 @@ export class ConnectionError extends ProtocolError {
 
 const LEVELS: readonly ErrorLevel[] = ['temporary', 'permanent', 'abort', 'critical']
 
-function codeAndLevel(rpcCode: number, data: unknown): { code: string; level: ErrorLevel } {
+/** What go-jsonrpc and we answer to a token that may not; the field has no code of its own for it. */
+const NO_PERMISSION = /^missing permission to invoke '/
+
+function codeAndLevel(failure: { rpcCode: number; message: string; data?: unknown }): {
+  code: string
+  level: ErrorLevel
+} {
+  const { rpcCode, data } = failure
   if (typeof data === 'object' && data !== null && 'code' in data && 'level' in data) {
     const level = LEVELS.find((each) => each === data.level)
     if (typeof data.code === 'string' && level !== undefined) return { code: data.code, level }
   }
   if (rpcCode === RPC_CODE.unknownMethod) return { code: 'UNKNOWN_METHOD', level: 'permanent' }
   if (rpcCode === RPC_CODE.invalidParams) return { code: 'WRONG_PARAMETERS', level: 'permanent' }
+  if (NO_PERMISSION.test(failure.message)) return { code: 'NO_PERMISSION', level: 'permanent' }
   return { code: 'REMOTE_ERROR', level: 'permanent' }
 }
 

@@ -44,7 +44,7 @@ export function authorization(token: string): Record<string, string> {
  * @throws RpcError, or ProtocolError when the answer is no JSON-RPC
  */
 function readReply(reply: HttpReply, method: string, url: string): unknown {
-  if (reply.status === 401) throw refusedToken(url)
+  if (reply.status === 401) throw refusedToken(reply.body, url)
   const answer = parseAnswer(reply.body)
   if (answer === null) throw notAnAnswer(reply.status, url)
   return resultOf(answer, method, url)
@@ -75,11 +75,16 @@ function parseAnswer(body: Buffer): Record<string, unknown> | null {
   }
 }
 
-function refusedToken(url: string): ProtocolError {
+/** A node of ours says in the body what is wrong with a token that is its own; one of the field says nothing. */
+function refusedToken(body: Buffer, url: string): ProtocolError {
+  const said = /^\{"Error":"unauthorized: ([^"\\]{1,300})"\}\s*$/.exec(body.toString('utf8', 0, 1000))?.[1]
+  const advice =
+    "it is not one of this cluster's; 'sealyard-sealer auth api-info --perm admin' prints one that is. " +
+    '(A lotus worker answers so too while its miner is away)'
   return new ProtocolError({
     code: 'UNAUTHORIZED',
     level: 'permanent',
-    message: `${url} refused the token (HTTP 401); a lotus worker answers so too while its miner is away`,
+    message: `${url} refused the token (HTTP 401): ${said ?? advice}`,
   })
 }
 

@@ -55,13 +55,22 @@ export class SocketSession {
   readonly #caller: Caller
   readonly #end: SocketEnd
   readonly #pulse: Pulse
+  readonly #onStuck: (unsentBytes: number) => void
+  #isOver = false
   readonly #open = new Set<{ readonly id: unknown; readonly cancel: () => void }>()
 
-  constructor(dispatcher: Dispatcher, caller: Caller, end: SocketEnd) {
+  /** @param onStuck told once, when the other side does not read what it asked for and is cut off */
+  constructor(
+    dispatcher: Dispatcher,
+    caller: Caller,
+    end: SocketEnd,
+    onStuck: (unsentBytes: number) => void = () => undefined,
+  ) {
     this.#dispatcher = dispatcher
     this.#caller = caller
     this.#end = end
     this.#pulse = new Pulse(end)
+    this.#onStuck = onStuck
   }
 
   /** A ping or pong came. */
@@ -71,11 +80,13 @@ export class SocketSession {
 
   /** The socket is closed: answers of running calls have nowhere to go. */
   ended(): void {
+    this.#isOver = true
     this.#pulse.stop()
     this.#open.clear()
   }
 
   async message(text: string): Promise<void> {
+    if (this.#isOver) return
     this.#pulse.heard()
     const value = parse(text)
     const id = value?.id
@@ -100,11 +111,16 @@ export class SocketSession {
   }
 
   #answer(body: string): void {
-    if (this.#end.unsentBytes() > MOST_UNSENT_BYTES) {
-      this.#end.close(1013, 'answers are not read')
+    if (this.#isOver) return
+    const unsentBytes = this.#end.unsentBytes()
+    if (unsentBytes <= MOST_UNSENT_BYTES) {
+      this.#end.send(body)
       return
     }
-    this.#end.send(body)
+    // Not closed in good order: the words of farewell would wait behind everything that is not read either.
+    this.#isOver = true
+    this.#onStuck(unsentBytes)
+    this.#end.destroy()
   }
 }
 

@@ -139,6 +139,8 @@ export const sealerMethods = {
   ...indexMethods,
   ...spaceMethods,
   ...returnMethods,
+  // On a lotus miner who may read may ask; on a worker only an admin, as the common table has it.
+  'Filecoin.Session': { ...commonMethods['Filecoin.Session'], permission: 'read' },
   'Filecoin.Version': method({
     permission: 'read',
     params: [],
@@ -289,6 +291,27 @@ export const sealerMethods = {
     result: nothing,
     slow: true,
     summary: 'Takes a proof made elsewhere; it is verified when the verifying key is here',
+  }),
+  'Sealyard.SectorRetry': method({
+    permission: admin,
+    params: [z.number()],
+    result: nothing,
+    slow: true,
+    summary: 'Tries a failed sector again at once, also one that had failed too often',
+  }),
+  'Sealyard.SectorPause': method({
+    permission: admin,
+    params: [z.number()],
+    result: nothing,
+    slow: true,
+    summary: 'Stops a sector where it is; what a worker has begun for it goes on',
+  }),
+  'Sealyard.SectorResume': method({
+    permission: admin,
+    params: [z.number()],
+    result: nothing,
+    slow: true,
+    summary: 'Lets a paused sector go on',
   }),
   'Sealyard.ProveWindowPost': method({
     permission: admin,

@@ -27,8 +27,13 @@ export type ReaderParameter = z.output<typeof readerParameter>
 export const callId = z.object({ Sector: sectorId, ID: z.string() })
 export type CallId = z.output<typeof callId>
 
-/** Codes: 0 unknown, 100 temporary, 101 worker restarted, 102 no space. */
-export const callError = z.object({ Code: whole, Message: z.string() }).nullable()
+/**
+ * Codes: 0 unknown, 100 temporary, 101 worker restarted, 102 no space. `Sealyard` is ours, a stranger ignores it: the
+ * worker's own code, where the sealer can do better than try the same again.
+ */
+export const callError = z
+  .object({ Code: whole, Message: z.string(), Sealyard: z.object({ code: z.string() }).optional() })
+  .nullable()
 export type CallError = z.output<typeof callError>
 export const CALL_ERROR = { unknown: 0, temporary: 100, workerRestarted: 101, noSpace: 102 } as const
 
@@ -195,6 +200,8 @@ export const sectorStatus = z.object({
       commit2Input: z.string().nullable(),
       pieces: list(z.object({ size: bytes, dataBytes: bytes, commitment: z.string() })),
       keepUnsealed: z.boolean(),
+      /** Why nothing is done with it until somebody says so, or null. */
+      paused: z.string().nullable().default(null),
     })
     .optional(),
 })

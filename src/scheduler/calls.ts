@@ -2,7 +2,7 @@ import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import type { CallId } from '../protocol/types.ts'
 import { type SectorId, sameSector, sectorName } from '../sectors/sector-id.ts'
-import { taskCode } from '../sectors/task-types.ts'
+import { TASK, type TaskType, taskCode } from '../sectors/task-types.ts'
 import { deferred } from './deferred.ts'
 import { fromCallError, SchedulerError } from './errors.ts'
 import { CallRefused, type CallSubject, RunningCall } from './running-call.ts'
@@ -19,6 +19,8 @@ interface Tracked {
   row: WorkRow
   /** Taken by a caller in this run of the process. */
   taken: boolean
+  /** The sector is past it: nobody will ask for its result. */
+  past: boolean
 }
 
 /** How long a result waits for the answer that names its call. */
@@ -112,6 +114,7 @@ export class Calls {
     if (work === null) return
     this.#running.delete(id.ID)
     this.#note(work.key, { state: 'done' })
+    if (this.#tracked.get(work.key)?.past === true && !call.awaited) await this.#drop([work.key])
   }
 
   /** Answers a call with "task aborted"; the worker goes on with it, its result is dropped. */
@@ -138,12 +141,33 @@ export class Calls {
     if (work !== null) await this.#drop([work.key])
   }
 
-  /** Results that were taken have done their duty when the sector is in its store. */
+  /**
+   * Results have done their duty when the sector is in its store, also those that an earlier run of the process took:
+   * C1's has 70 MB. Only a proof that nobody has taken may still be wanted, when its C2 was deferred meanwhile.
+   */
   async clear(sector: SectorId): Promise<void> {
-    const taken = [...this.#tracked.values()].filter(
-      (each) => each.taken && sameSector(sectorOf(each.row), sector),
+    const done = [...this.#tracked.values()].filter(
+      ({ row, taken }) =>
+        sameSector(sectorOf(row), sector) &&
+        (taken || (row.state === 'done' && taskOfMethod(row.method) !== TASK.C2)),
     )
-    await this.#drop(taken.map(({ row }) => row.key))
+    await this.#drop(done.map(({ row }) => row.key))
+  }
+
+  /**
+   * A sector has come to where it may ask for one task's result only: results of others that nobody has taken go, now
+   * or when they come. A sealer that was killed has them of work that it had saved long before.
+   * @param wanted null when it asks for none
+   */
+  async settle(sector: SectorId, wanted: TaskType | null): Promise<void> {
+    const ghosts: string[] = []
+    for (const tracked of this.#tracked.values()) {
+      const { row, taken } = tracked
+      if (!sameSector(sectorOf(row), sector)) continue
+      tracked.past = taskOfMethod(row.method) !== wanted
+      if (tracked.past && row.state === 'done' && !taken) ghosts.push(row.key)
+    }
+    await this.#drop(ghosts)
   }
 
   /** Forgets a sector; a call that somebody waits for still ends as it ends. */
@@ -178,7 +202,7 @@ export class Calls {
   }
 
   #restore(row: WorkRow): void {
-    this.#tracked.set(row.key, { row, taken: false })
+    this.#tracked.set(row.key, { row, taken: false, past: false })
     if (row.state !== 'running' || row.call_id === null) return
     const sector = sectorOf(row)
     const work = { key: row.key, sector, method: row.method, params: '' } as TrackedWork
@@ -210,6 +234,7 @@ export class Calls {
         updated_at: at,
       },
       taken: false,
+      past: false,
     })
   }
 

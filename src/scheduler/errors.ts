@@ -4,15 +4,18 @@ import { CALL_ERROR, type CallError } from '../protocol/types.ts'
 /**
  * Codes: `TASK_FAILED`, `WORKER_RESTARTED`, `NO_SPACE`, `ABORTED`, `REQUEST_REMOVED`, `WORKER_VERSION`,
  * `WORKER_DISABLED`, `NO_ANSWER`, `BAD_RESOURCE`, `BAD_RESULT`, `NOT_HELD`, `REMOVE_INCOMPLETE`, `STOPPED`,
- * `NO_PUSH`, `BAD_POLICY`.
+ * `NO_PUSH`, `BAD_POLICY`, `ALREADY_STORED`.
  */
 export class SchedulerError extends SealyardError {
   /** The field's code when a worker answered a call with an error: 0, 100, 101, 102; else null. */
   readonly callCode: number | null
+  /** The worker's own code for it, such as NOT_RESTARTABLE; null where it gave none, as a stranger does. */
+  readonly workerCode: string | null
 
-  constructor(options: SealyardErrorOptions & { callCode?: number | null }) {
+  constructor(options: SealyardErrorOptions & { callCode?: number | null; workerCode?: string | null }) {
     super(options)
     this.callCode = options.callCode ?? null
+    this.workerCode = options.workerCode ?? null
   }
 }
 
@@ -29,5 +32,6 @@ export function fromCallError(error: NonNullable<CallError>, task: string, secto
     message: `${task}: ${error.Message}`,
     sector,
     callCode: error.Code,
+    workerCode: error.Sealyard?.code ?? null,
   })
 }

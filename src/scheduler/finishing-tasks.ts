@@ -99,9 +99,9 @@ export class FinishingTasks {
     })
   }
 
-  async remove(sector: SectorId): Promise<void> {
+  async remove(sector: SectorId, signal?: AbortSignal): Promise<void> {
     const { calls, index, loop } = this.#options
-    await this.#locked(sector, { read: 0, write: OF_A_SECTOR }, undefined, async () => {
+    await this.#locked(sector, { read: 0, write: OF_A_SECTOR }, signal, async () => {
       const failures: string[] = []
       for (const worker of loop.workers()) {
         await this.#removeFrom(worker, sector).catch((error: unknown) =>

@@ -23,6 +23,28 @@ export function demandHeld(index: SectorIndex, sector: SectorId, bits: FileTypeB
   })
 }
 
+/**
+ * Before a sector's first steps nothing of it can be in long-term storage: what lies there has its number and is
+ * another sector, sealed by another program or before the state was lost. AP would write into it, PC1 begins by
+ * removing it.
+ * @throws SchedulerError ALREADY_STORED, temporary: it must never count towards giving the sector up
+ */
+export function refuseStored(index: SectorIndex, sector: SectorId, task: string): void {
+  const view = index.view()
+  const stores = new Set(
+    view.paths.filter(({ info }) => info.CanStore && !info.CanSeal).map(({ info }) => info.ID),
+  )
+  const stored = view.holdings(sector).find(({ pathId }) => stores.has(pathId))
+  if (stored === undefined) return
+  const name = sectorName(sector)
+  throw new SchedulerError({
+    code: 'ALREADY_STORED',
+    level: 'temporary',
+    message: `${task}: storage path ${stored.pathId} holds ${fileTypesOf(stored.bits).join(', ')} of ${name} for the long term, so another sector has this number; nothing was touched. Keep it: detach that path, remove the new sector, attach the path again`,
+    sector: name,
+  })
+}
+
 /** Whether a type lies in long-term storage and nowhere else, on paths that may keep it. */
 export function isStored(index: SectorIndex, sector: SectorId, type: SectorFileType): boolean {
   const holders = holdersOf(index.view(), sector, FILE_TYPE_BIT[type])

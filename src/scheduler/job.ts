@@ -35,6 +35,8 @@ export class Job implements TaskRequest {
   /** Worker → why it would not take the task, and until when it is not asked again (monotonic). */
   readonly refusals = new Map<string, { readonly reason: string; readonly untilMs: number }>()
   timesRefused = 0
+  /** Session of a worker that may do it already, and until when nobody else is asked (monotonic). */
+  perhapsOn: { readonly worker: string; readonly untilMs: number } | null = null
   readonly #result = deferred<unknown>()
 
   constructor(id: string, task: Task, at: number, atMs: number) {

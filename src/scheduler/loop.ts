@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
-import { describeError } from '../base/errors.ts'
+import { describeError, errorCode } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
+import { ConnectionError } from '../protocol/errors.ts'
 import type { Decision } from '../protocol/types.ts'
 import type { SectorIndex } from '../sector-index/sector-index.ts'
 import { AdoptedWork } from './adopted-work.ts'
@@ -32,6 +33,8 @@ export interface LoopOptions {
 
 /** A worker that would not take a task is not asked for it again in this time. */
 const REFUSAL_MS = 10_000
+/** A worker whose answer was lost is waited for this long before another one begins the same. */
+const LOST_ANSWER_MS = 60_000
 /** After so many refusals the caller hears of it. */
 const MOST_REFUSALS = 3
 
@@ -256,7 +259,11 @@ export class SchedulingLoop {
     if (error instanceof CallRefused && ++job.timesRefused < MOST_REFUSALS) {
       const fields = { ...aboutJob(job), worker: id, hostname, error: reason }
       log.warn('a worker would not take a task; it goes back to the queue', fields)
-      job.refusals.set(id, { reason, untilMs: clock.monotonicMs() + REFUSAL_MS })
+      const now = clock.monotonicMs()
+      job.refusals.set(id, { reason, untilMs: now + REFUSAL_MS })
+      // What a call did whose answer was lost is not known. The same worker joins what it has begun; another would
+      // do it twice, and after AP there would be two unsealed copies, one of which gets the next piece.
+      if (mayHaveBegun(error.cause)) job.perhapsOn = { worker: id, untilMs: now + LOST_ANSWER_MS }
       desk.worker.forgetFacts()
       this.#requeue(desk, job)
     } else {
@@ -291,4 +298,10 @@ export class SchedulingLoop {
       () => undefined,
     )
   }
+}
+
+/** Whether a worker may have taken a call though its answer did not come; one that nobody heard it has not. */
+function mayHaveBegun(failure: unknown): boolean {
+  if (!(failure instanceof ConnectionError) || failure.code === 'UNAVAILABLE') return false
+  return errorCode(failure.cause) !== 'ECONNREFUSED'
 }

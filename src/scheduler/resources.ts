@@ -92,6 +92,22 @@ function override(
   })
 }
 
+/**
+ * A table in the form that its overrides are written in: `PC1_32G_MIN_MEMORY` → value. Proof types of one size have
+ * one line; what is not listed has no needs.
+ */
+export function asOverrides(table: ResourceTable): Map<string, number> {
+  const lines = new Map<string, number>()
+  for (const code of TASKS_WITH_RESOURCES) {
+    for (const { proofType, shortSize } of SEAL_PROOFS) {
+      const needs = table[TASK[code]]?.[String(proofType)]
+      if (needs === undefined) continue
+      for (const [field, suffix] of FIELDS) lines.set(`${code}_${shortSize}_${suffix}`, needs[field])
+    }
+  }
+  return lines
+}
+
 export interface ResourceVariable {
   readonly name: string
   readonly defaultValue: number

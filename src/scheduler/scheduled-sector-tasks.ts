@@ -4,14 +4,14 @@ import { base64, type PieceInfo, pieceInfo, type SectorCids, sectorCids } from '
 import type { SectorIndex } from '../sector-index/sector-index.ts'
 import { fileTypeBits } from '../sectors/file-types.ts'
 import type { SectorId, SectorRef } from '../sectors/sector-id.ts'
-import { TASK } from '../sectors/task-types.ts'
+import { TASK, type TaskType } from '../sectors/task-types.ts'
 import type { Calls } from './calls.ts'
 import type { ConnectedWorker } from './connected-worker.ts'
 import { asWork, type Selector, workNeeds } from './decide/request.ts'
 import { Usage } from './decide/usage.ts'
 import { fileBytes } from './file-bytes.ts'
 import { FinishingTasks } from './finishing-tasks.ts'
-import { demandHeld } from './held-files.ts'
+import { demandHeld, refuseStored } from './held-files.ts'
 import type { SchedulingLoop } from './loop.ts'
 import type { KeptRange, PieceData, SectorTasks } from './sector-tasks.ts'
 import { removeStaleCopies } from './stale-copies.ts'
@@ -67,6 +67,7 @@ export class ScheduledSectorTasks implements SectorTasks {
         }),
       )
     return underLock({ index, sector: sector.ID, read: 0, write: UNSEALED }, signal, async () => {
+      refuseStored(index, sector.ID, 'AP')
       if (!isFirst) demandHeld(index, sector.ID, UNSEALED, 'AP')
       const task = { sector, task: TASK.AP, priority: 0, selector, brings: null, prepare: null, work }
       return loop.schedule(task, signal)
@@ -79,7 +80,7 @@ export class ScheduledSectorTasks implements SectorTasks {
     pieces: readonly PieceInfo[],
     signal?: AbortSignal,
   ): Promise<string> {
-    const { index, log, loop } = this.#options
+    const { index, clock, log, loop } = this.#options
     const task: TrackedTask<string> = {
       method: 'SealPreCommit1',
       sector,
@@ -87,10 +88,13 @@ export class ScheduledSectorTasks implements SectorTasks {
       result: base64,
       selector: { kind: 'alloc', bits: SEALED | CACHE, pathKind: 'sealing' },
       brings: { files: fileBytes(sector, 'pc1', ['unsealed']), pathKind: 'sealing' },
-      before: (worker) => removeStaleCopies(index, sector.ID, worker, loop.workers(), log),
+      before: (worker) =>
+        removeStaleCopies({ index, workers: loop.workers(), clock, log }, sector.ID, worker),
       invoke: ({ connection }) => connection.api.SealPreCommit1(sector, ticket, [...pieces]),
     }
-    return this.#locked(task, { read: UNSEALED, write: SEALED | CACHE }, signal)
+    return this.#locked(task, { read: UNSEALED, write: SEALED | CACHE }, signal, () =>
+      refuseStored(index, sector.ID, 'PC1'),
+    )
   }
 
   preCommit2(sector: SectorRef, phase1Output: string, signal?: AbortSignal): Promise<SectorCids> {
@@ -147,6 +151,10 @@ export class ScheduledSectorTasks implements SectorTasks {
       .some(({ info }) => new Usage().fits(asWork(request), workNeeds(request, info), info))
   }
 
+  settle(sector: SectorId, wanted: TaskType | null): Promise<void> {
+    return this.#options.calls.settle(sector, wanted)
+  }
+
   finalize(sector: SectorRef, keepUnsealed: readonly KeptRange[], signal?: AbortSignal): Promise<void> {
     return this.#finishing.finalize(sector, keepUnsealed, signal)
   }
@@ -155,18 +163,20 @@ export class ScheduledSectorTasks implements SectorTasks {
     return this.#finishing.unseal(sector, ticket, unsealedCid, signal)
   }
 
-  remove(sector: SectorId): Promise<void> {
-    return this.#finishing.remove(sector)
+  remove(sector: SectorId, signal?: AbortSignal): Promise<void> {
+    return this.#finishing.remove(sector, signal)
   }
 
   #locked<T>(
     task: TrackedTask<T>,
     locks: Pick<Locks, 'read' | 'write'>,
     signal: AbortSignal | undefined,
+    check: () => void = () => undefined,
   ): Promise<T> {
     const sector = task.sector.ID
-    return underLock({ index: this.#options.index, sector, ...locks }, signal, () =>
-      this.#tracked.run(task, signal),
-    )
+    return underLock({ index: this.#options.index, sector, ...locks }, signal, async () => {
+      check()
+      return this.#tracked.run(task, signal)
+    })
   }
 }

@@ -25,6 +25,8 @@ export interface SchedulerOptions {
   readonly policyFile: string
   /** Finalize only where the files are. */
   readonly disallowRemoteFinalize: boolean
+  /** How long after a restart nothing is given away; 3 s by default. */
+  readonly settleMs?: number
   readonly clock: Clock
   readonly log: Log
 }
@@ -66,7 +68,7 @@ export class Scheduler {
     // Paths that only the state remembers: their nodes have not come back yet.
     const awaited = index.view().paths.some((path) => path.heartbeatAgeMs === null)
     const isRestart = calls.hasHistory || awaited
-    const settleMs = isRestart ? SETTLE_MS : 0
+    const settleMs = isRestart ? (options.settleMs ?? SETTLE_MS) : 0
     return new Scheduler(options, new SchedulingLoop({ index, policy, clock, log, settleMs }), calls)
   }
 

@@ -1,5 +1,6 @@
 import type { PieceInfo, SectorCids } from '../protocol/types.ts'
 import type { SectorId, SectorRef } from '../sectors/sector-id.ts'
+import type { TaskType } from '../sectors/task-types.ts'
 
 /** Where a piece's bytes come from: a file on the sealer's machine, or zeroes. */
 export type PieceData =
@@ -49,10 +50,20 @@ export interface SectorTasks {
   commit2(sector: SectorRef, commit1Output: string, signal?: AbortSignal): Promise<string>
   /** Whether any connected, enabled worker takes C2 of this proof type. */
   canCommit2(sector: SectorRef): Promise<boolean>
+  /**
+   * Says which task's result the sector may still ask for; what was kept of others goes. Asked for after each change
+   * of the sector is saved.
+   * @param wanted null: none
+   */
+  settle(sector: SectorId, wanted: TaskType | null): Promise<void>
   /** FUS, FIN, then GET to a store path. @param keepUnsealed ranges to keep; none frees the unsealed copy */
   finalize(sector: SectorRef, keepUnsealed: readonly KeptRange[], signal?: AbortSignal): Promise<void>
   /** UNS of the whole sector, then GET of the unsealed copy. @param unsealedCid comm_d as a CID */
   unseal(sector: SectorRef, ticket: string, unsealedCid: string, signal?: AbortSignal): Promise<void>
-  /** Removes every file of a sector everywhere. @throws SchedulerError REMOVE_INCOMPLETE naming what stayed */
-  remove(sector: SectorId): Promise<void>
+  /**
+   * Removes every file of a sector everywhere.
+   * @param signal lets go of the caller; while it still waits for the files, nothing is removed then
+   * @throws SchedulerError REMOVE_INCOMPLETE naming what stayed
+   */
+  remove(sector: SectorId, signal?: AbortSignal): Promise<void>
 }

@@ -18,7 +18,7 @@ export function snapshotOf(sources: SnapshotSources): Snapshot {
   const { clock, index, queue, desks, openWindows, experience } = sources
   const monotonicMs = clock.monotonicMs()
   const workers = desks.map((desk): [string, WorkerView] => {
-    const refusals = refusalsOf(queue, desk.worker.id, monotonicMs)
+    const refusals = refusalsOf(queue, desk.worker.id, desks, monotonicMs)
     return [desk.worker.id, { ...desk.view(), refusals }]
   })
   return {
@@ -32,11 +32,31 @@ export function snapshotOf(sources: SnapshotSources): Snapshot {
   }
 }
 
-function refusalsOf(queue: readonly Job[], worker: string, nowMs: number): Map<string, string> {
+function refusalsOf(
+  queue: readonly Job[],
+  worker: string,
+  desks: readonly WorkerDesk[],
+  nowMs: number,
+): Map<string, string> {
   const refusals = new Map<string, string>()
   for (const job of queue) {
     const refusal = job.refusals.get(worker)
-    if (refusal !== undefined && refusal.untilMs > nowMs) refusals.set(job.id, refusal.reason)
+    if (refusal !== undefined && refusal.untilMs > nowMs) {
+      refusals.set(job.id, `would not take it a moment ago: ${refusal.reason}`)
+    }
+    const other = perhapsElsewhere(job, worker, desks, nowMs)
+    if (other !== null) refusals.set(job.id, `${other} may do it already: its answer was lost`)
   }
   return refusals
+}
+
+/** Name of another worker that may do the job; one that has been started again does not. */
+function perhapsElsewhere(
+  { perhapsOn }: Job,
+  worker: string,
+  desks: readonly WorkerDesk[],
+  nowMs: number,
+): string | null {
+  if (perhapsOn === null || perhapsOn.worker === worker || perhapsOn.untilMs <= nowMs) return null
+  return desks.find((desk) => desk.worker.id === perhapsOn.worker)?.worker.hostname ?? null
 }

@@ -1,3 +1,4 @@
+import type { Clock } from '../base/clock.ts'
 import { describeError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import type { SectorIndex } from '../sector-index/sector-index.ts'
@@ -5,6 +6,17 @@ import { FILE_TYPE_BIT } from '../sectors/file-types.ts'
 import { type SectorId, sectorName } from '../sectors/sector-id.ts'
 import type { ConnectedWorker } from './connected-worker.ts'
 import { SchedulerError } from './errors.ts'
+import { within } from './within.ts'
+
+interface Surroundings {
+  readonly index: SectorIndex
+  readonly workers: readonly ConnectedWorker[]
+  readonly clock: Clock
+  readonly log: Logger
+}
+
+/** A worker whose disk hangs must not keep PC1's place on another one for ever. */
+const REMOVE_MS = 300_000
 
 interface StaleCopies {
   /** Workers that can remove them without touching anything else of the sector. */
@@ -20,11 +32,9 @@ interface StaleCopies {
  * @throws SchedulerError REMOVE_INCOMPLETE, temporary, when a worker that could remove them fails to
  */
 export async function removeStaleCopies(
-  index: SectorIndex,
+  { index, workers, clock, log }: Surroundings,
   sector: SectorId,
   chosen: ConnectedWorker,
-  workers: readonly ConnectedWorker[],
-  log: Logger,
 ): Promise<void> {
   const { removableBy, outOfReach } = staleCopies(index, sector, chosen, workers)
   const about = { sector: sectorName(sector) }
@@ -34,7 +44,8 @@ export async function removeStaleCopies(
       worker,
       hostname,
     })
-    await connection.api.Remove(sector).catch((error: unknown) => {
+    const removed = connection.api.Remove(sector)
+    await within(removed, REMOVE_MS, clock, hostname).catch((error: unknown) => {
       throw new SchedulerError({
         code: 'REMOVE_INCOMPLETE',
         level: 'temporary',

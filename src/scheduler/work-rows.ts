@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely'
 import type { Clock } from '../base/clock.ts'
+import { durably } from '../base/durable-steps.ts'
 import type { CallError } from '../protocol/types.ts'
 import type { SectorId } from '../sectors/sector-id.ts'
 import type { ScheduledWorkRow, SealerTables } from '../state/tables.ts'
@@ -39,7 +40,8 @@ export class WorkRows {
 
   /** All rows; work that was begun without an answer from the worker is begun anew, so its rows go. */
   async load(): Promise<WorkRow[]> {
-    await this.#db.deleteFrom('scheduled_work').where('state', '=', 'started').execute()
+    const unanswered = this.#db.deleteFrom('scheduled_work').where('state', '=', 'started')
+    await durably('work.unanswered-removed', () => unanswered.execute())
     return this.#db.selectFrom('scheduled_work').select(COLUMNS).orderBy('created_at').execute()
   }
 
@@ -59,21 +61,22 @@ export class WorkRows {
       created_at: at,
       updated_at: at,
     }
-    await this.#db.replaceInto('scheduled_work').values(row).execute()
+    const put = this.#db.replaceInto('scheduled_work').values(row)
+    await durably('work.started', () => put.execute())
   }
 
   /** A result may have been faster than the answer that names the call: then the row stays done. */
   async running(key: string, callId: string, worker: string): Promise<void> {
-    await this.#db
+    const update = this.#db
       .updateTable('scheduled_work')
       .set({ state: 'running', call_id: callId, worker, updated_at: this.#clock.now() })
       .where('key', '=', key)
       .where('state', '=', 'started')
-      .execute()
+    await durably('work.running', () => update.execute())
   }
 
   async done(key: string, callId: string, worker: string, outcome: Outcome): Promise<void> {
-    await this.#db
+    const update = this.#db
       .updateTable('scheduled_work')
       .set({
         state: 'done',
@@ -84,7 +87,7 @@ export class WorkRows {
         updated_at: this.#clock.now(),
       })
       .where('key', '=', key)
-      .execute()
+    await durably('work.done', () => update.execute())
   }
 
   async outcome(key: string): Promise<Outcome | null> {
@@ -103,14 +106,15 @@ export class WorkRows {
 
   async remove(keys: readonly string[]): Promise<void> {
     if (keys.length === 0) return
-    await this.#db.deleteFrom('scheduled_work').where('key', 'in', keys).execute()
+    const remove = this.#db.deleteFrom('scheduled_work').where('key', 'in', keys)
+    await durably('work.removed', () => remove.execute())
   }
 
   async removeOf(sector: SectorId): Promise<void> {
-    await this.#db
+    const forget = this.#db
       .deleteFrom('scheduled_work')
       .where('miner', '=', sector.Miner)
       .where('number', '=', sector.Number)
-      .execute()
+    await durably('work.forgotten', () => forget.execute())
   }
 }

@@ -90,31 +90,34 @@ AlwaysKeepUnsealedCopy = false
   await writeFile(join(sealer.repo, 'config.toml'), config)
 }
 
-/** Starts the three daemons and attaches their paths. */
-export async function startCluster(directory: string): Promise<Cluster> {
+/**
+ * Starts the three daemons and attaches their paths; all that was started is stopped again when that fails.
+ * @param signal gives the start up
+ */
+export async function startCluster(directory: string, signal: AbortSignal): Promise<Cluster> {
   const { sealer, workers } = await nodes(directory)
   await configure(sealer)
-  const started: RunningNode[] = []
+  const spawned: RunningNode[] = []
+  const start = (node: TourNode) => {
+    const onSpawn = (running: RunningNode) => {
+      spawned.push(running)
+      return rememberPids(directory, spawned)
+    }
+    return startDaemon(node, join(directory, 'logs'), { onSpawn, signal })
+  }
   try {
-    const running = await startDaemon(sealer, join(directory, 'logs'))
-    started.push(running)
-    await rememberPids(directory, started)
+    const running = await start(sealer)
     say(`sealer   ${running.url}  miner f0${MINER}, 2 KiB sectors`)
     const info = (await command(running, ['auth', 'api-info', '--perm', 'admin'])).trim()
     const env = { SEALER_API_INFO: info.slice(info.indexOf('=') + 1) }
-    for (const worker of await Promise.all(
-      workers.map((each) => startDaemon({ ...each, env }, join(directory, 'logs'))),
-    )) {
-      started.push(worker)
-      say(`${worker.name} ${worker.url}`)
-    }
-    await rememberPids(directory, started)
-    const cluster = { directory, sealer: running, workers: started.slice(1) }
+    const started = await Promise.all(workers.map((each) => start({ ...each, env })))
+    for (const worker of started) say(`${worker.name} ${worker.url}`)
+    const cluster = { directory, sealer: running, workers: started }
     await attachPaths(cluster)
-    await untilConnected(cluster)
+    await untilConnected(cluster, signal)
     return cluster
   } catch (error) {
-    await Promise.all(started.map((node) => stopDaemon(node)))
+    await Promise.all(spawned.map((node) => stopDaemon(node)))
     throw error
   }
 }
@@ -145,10 +148,11 @@ async function attachPaths(cluster: Cluster): Promise<void> {
 }
 
 /** Workers count once the scheduler lists them. */
-async function untilConnected(cluster: Cluster): Promise<void> {
+async function untilConnected(cluster: Cluster, signal: AbortSignal): Promise<void> {
   const client = await sealerOf(cluster)
   const deadline = performance.now() + 30_000
   for (;;) {
+    signal.throwIfAborted()
     const hosts = Object.values(await client.WorkerStats()).map((worker) => worker.Info.Hostname)
     if (cluster.workers.every((worker) => hosts.includes(worker.name))) return
     if (performance.now() > deadline) {

@@ -52,8 +52,20 @@ export function spell(node: TourNode, args: readonly string[]): string {
   return [`bin/sealyard-${node.kind}`, '--repo', `.tour/${basename(node.repo)}`, ...args].join(' ')
 }
 
-/** Starts a daemon with its log in a file, and waits until it answers. */
-export async function startDaemon(node: TourNode, logDirectory: string): Promise<RunningNode> {
+export interface Starting {
+  /** Told of the process at once, before it answers: somebody has to know of it, whatever happens next. */
+  readonly onSpawn?: (node: RunningNode) => Promise<void> | void
+  /** Gives the start up. */
+  readonly signal?: AbortSignal
+}
+
+/** Starts a daemon with its log in a file, and waits until it answers; one that does not is stopped. */
+export async function startDaemon(
+  node: TourNode,
+  logDirectory: string,
+  { onSpawn, signal }: Starting = {},
+): Promise<RunningNode> {
+  signal?.throwIfAborted()
   const log = join(logDirectory, `${node.name}.log`)
   const output = openSync(log, 'a')
   const child = spawn(
@@ -68,13 +80,20 @@ export async function startDaemon(node: TourNode, logDirectory: string): Promise
   )
   closeSync(output)
   const running = { ...node, url: `http://127.0.0.1:${node.port}`, log, child }
-  await untilHealthy(running)
-  return running
+  try {
+    await onSpawn?.(running)
+    await untilHealthy(running, signal)
+    return running
+  } catch (error) {
+    await stopDaemon(running)
+    throw error
+  }
 }
 
-async function untilHealthy(node: RunningNode): Promise<void> {
+async function untilHealthy(node: RunningNode, signal?: AbortSignal): Promise<void> {
   const deadline = performance.now() + 60_000
   while (performance.now() < deadline) {
+    signal?.throwIfAborted()
     if (node.child.exitCode !== null) throw await diedEarly(node)
     const healthy = await fetch(`${node.url}/healthz`).then(
       (response) => response.ok,

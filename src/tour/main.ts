@@ -22,40 +22,55 @@ async function tour(once: boolean): Promise<void> {
   heading(`the tour works below ${directory}`)
   await mkdir(directory, { recursive: true })
   for (const note of await hostNotes(directory)) say(note)
+  // From here on a Ctrl-C stops what was started; before, nothing was.
+  const { signal, interrupted } = untilInterrupted()
   const parameters = PostParameters.begin()
-  heading('three daemons of one storage provider')
-  const cluster = await startCluster(directory)
-  const stop = stopOnce(cluster)
-  const interrupted = untilInterrupted()
   try {
-    const told = sealOneSector(cluster, parameters)
-    if ((await Promise.race([told, interrupted])) === 'interrupted') {
-      // The journey ends with its cluster; its complaint about that is no news.
-      told.catch(() => undefined)
-      process.exitCode = 130
-    } else if (!once) {
-      tellWhatToTry(cluster)
-      await interrupted
+    heading('three daemons of one storage provider')
+    const cluster = await startCluster(directory, signal)
+    try {
+      await show(cluster, parameters, interrupted, once)
+    } finally {
+      await stopCluster(cluster)
     }
+  } catch (error) {
+    // The journey and the start end with their cluster; their complaints about that are no news.
+    if (!signal.aborted) throw error
+    process.exitCode = 130
   } finally {
     parameters.cancel()
-    await stop()
     await tellWhatIsLeft(directory)
   }
 }
 
-function stopOnce(cluster: Cluster): () => Promise<void> {
-  let stopping: Promise<void> | null = null
-  return () => {
-    stopping ??= stopCluster(cluster)
-    return stopping
+async function show(
+  cluster: Cluster,
+  parameters: PostParameters,
+  interrupted: Promise<'interrupted'>,
+  once: boolean,
+): Promise<void> {
+  const told = sealOneSector(cluster, parameters)
+  if ((await Promise.race([told, interrupted])) === 'interrupted') {
+    told.catch(() => undefined)
+    process.exitCode = 130
+  } else if (!once) {
+    tellWhatToTry(cluster)
+    await interrupted
   }
 }
 
-function untilInterrupted(): Promise<'interrupted'> {
-  return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve('interrupted'))
+function untilInterrupted() {
+  const stop = new AbortController()
+  const interrupted = new Promise<'interrupted'>((resolve) => {
+    for (const name of ['SIGINT', 'SIGTERM'] as const) {
+      process.once(name, () => {
+        say('stopping the daemons; tasks that run may take up to 20 s to end')
+        stop.abort(new Error(`ended by ${name}`))
+        resolve('interrupted')
+      })
+    }
   })
+  return { signal: stop.signal, interrupted }
 }
 
 const unknown = process.argv.slice(2).filter((argument) => argument !== '--once')

@@ -13,6 +13,7 @@ const POLL_MS = 40
 /** Longest time without news; C2 alone, where its parameters are here, takes minutes. */
 const LIMIT_MS = 120_000
 const PROVING_LIMIT_MS = 1_800_000
+const LONG_PROOF_MS = 3_000
 
 /** Follows a sector and tells each step and each move as it is done. */
 export class SectorWatch {
@@ -23,6 +24,7 @@ export class SectorWatch {
   #toldEvents = 0
   #networkBytes = 0
   #lastStepAt = performance.now()
+  #saidLongProof = false
 
   private constructor(number: number, sealer: SealerApi, sources: readonly Source[]) {
     this.#number = number
@@ -52,10 +54,19 @@ export class SectorWatch {
       await this.sayTransfers()
       this.#sayEvents(status)
       if (status.State === state) return status
+      this.#sayLongProof(status)
       const limitMs = status.State === 'Committing' ? PROVING_LIMIT_MS : LIMIT_MS
       if (performance.now() - this.#lastStepAt > limitMs) throw this.#late(status)
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
     }
+  }
+
+  /** C1 ends at once; what is silent in this state is C2, which some host has parameters for. */
+  #sayLongProof(status: SectorStatus): void {
+    const isLong = status.State === 'Committing' && performance.now() - this.#lastStepAt > LONG_PROOF_MS
+    if (!isLong || this.#saidLongProof) return
+    this.#saidLongProof = true
+    say('C2       a worker has its parameters and proves: about two minutes of processor time')
   }
 
   #sayEvents(status: SectorStatus): void {

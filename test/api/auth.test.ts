@@ -64,8 +64,6 @@ const wrong: [string, (secret: Buffer) => string][] = [
     (secret) => forge(secret, HS256, { Allow: ['read'] }).replace(/\.[^.]+\./, `.${b64(ADMIN)}.`),
   ],
   ['an unknown crit', (secret) => forge(secret, { ...HS256, crit: ['x'], x: 1 }, ADMIN)],
-  ['expired', (secret) => forge(secret, HS256, { ...ADMIN, exp: now() - 60 })],
-  ['not yet valid', (secret) => forge(secret, HS256, { ...ADMIN, nbf: now() + 60 })],
   ['exp that is no number', (secret) => forge(secret, HS256, { ...ADMIN, exp: 'never' })],
   ['no Allow', (secret) => forge(secret, HS256, {})],
   ['Allow that is a text', (secret) => forge(secret, HS256, { Allow: 'admin' })],
@@ -83,6 +81,32 @@ for (const [title, make] of wrong) {
       await t.throwsAsync(tokens.permissionsOf(token), {
         code: 'BAD_TOKEN',
         message: /^JWT Verification failed/,
+      })
+    })
+  })
+}
+
+const untimely: [string, Record<string, unknown>, RegExp][] = [
+  ['expired', { exp: now() - 60 }, /^the token expired at \d{4}-\S+Z, it is \S+Z here; make a new one/],
+  [
+    'not yet valid',
+    { nbf: now() + 60 },
+    /^the token is valid from \S+Z, it is \S+Z here; one of the two clocks/,
+  ],
+  ['made in the future', { iat: now() + 60 }, /one of the two clocks is wrong/],
+]
+for (const [title, claims, reason] of untimely) {
+  test(`says what the clock has against its own token that is ${title}, and nothing of a foreign one`, async (t) => {
+    await inRepo(async (repo) => {
+      const tokens = await SealerTokens.open(repo)
+      const denied = await tokens.verify(forge(await secretOf(repo), HS256, { ...ADMIN, ...claims }))
+      t.regex((denied.outcome === 'denied' ? denied.reason : undefined) ?? '', reason)
+      const foreign = forge(Buffer.alloc(32, 1), HS256, { ...ADMIN, ...claims })
+      t.deepEqual(await tokens.verify(foreign), { outcome: 'denied', ttlMs: 2000 })
+      const own = forge(await secretOf(repo), HS256, { ...ADMIN, ...claims })
+      await t.throwsAsync(tokens.permissionsOf(own), {
+        code: 'TOKEN_TIME',
+        message: /^JWT Verification failed: the token/,
       })
     })
   })

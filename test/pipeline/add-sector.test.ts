@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
+import { Staging } from '../../src/pipeline/staging.ts'
 import { unsealedCid } from '../../src/sectors/commitments.ts'
 import { commitmentOf, pipelineAtHand, turns } from './pipeline-at-hand.ts'
 
@@ -125,4 +127,14 @@ test('data that changed between receiving and adding stops the sector before it 
   const status = await until(1, 'AddPieceFailed')
   t.regex(status.LastErr, new RegExp(`${cid(data, 128)} was promised`))
   t.false(cluster.calls.includes('ticket'))
+})
+
+test('pieces that would fill the filesystem of the state are refused before a byte is received', async (t) => {
+  const repo = await mkdtemp(join(tmpdir(), 'sealyard-pipeline-'))
+  t.teardown(() => rm(repo, { recursive: true }))
+  const staging = await Staging.open(repo, new Set(), async () => 300 * 2 ** 20)
+  await t.throwsAsync(staging.make(45 * 2 ** 20), { code: 'NO_SPACE', message: /has 300 MiB free/ })
+  t.deepEqual(await readdir(join(repo, 'staging')), [])
+  await staging.make(44 * 2 ** 20)
+  t.is((await readdir(join(repo, 'staging'))).length, 1)
 })

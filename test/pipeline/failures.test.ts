@@ -134,3 +134,69 @@ test('a proof of C2 that is not valid is not submitted', async (t) => {
   await until(1, 'Proving')
   t.is(cluster.calls.filter((call) => call === 'C1').length, 1, "C1's output is used again")
 })
+
+for (const workerCode of ['NOT_RESTARTABLE', 'CACHE_UNUSABLE']) {
+  test(`a PC2 that fails with ${workerCode} goes to PC1 with the first failure`, async (t) => {
+    const { api, until, cluster, retry } = await pipelineAtHand(t)
+    let fails = 1
+    cluster.script = (call) => {
+      if (call !== 'PC2' || fails-- <= 0) return
+      throw new SchedulerError({
+        code: 'TASK_FAILED',
+        level: 'permanent',
+        message: 'PC1 first',
+        callCode: 0,
+        workerCode,
+      })
+    }
+    await api().PledgeSector()
+    await until(1, 'SealPreCommit2Failed')
+    await retry()
+    await until(1, 'Proving')
+    t.deepEqual(
+      cluster.calls.filter((call) => call.startsWith('PC')),
+      ['PC1', 'PC2', 'PC1', 'PC2'],
+    )
+  })
+}
+
+function restarted() {
+  return new SchedulerError({
+    code: 'WORKER_RESTARTED',
+    level: 'temporary',
+    message: 'PC2: worker w01 was restarted',
+    callCode: 101,
+  })
+}
+
+test('a step whose worker was restarted is made again at once, and its sector does not change state', async (t) => {
+  const { api, until, cluster } = await pipelineAtHand(t)
+  let fails = 1
+  cluster.script = (call) => {
+    if (call === 'PC2' && fails-- > 0) throw restarted()
+  }
+  await api().PledgeSector()
+  const status = await until(1, 'Proving')
+  t.is(cluster.calls.filter((call) => call === 'PC2').length, 2)
+  t.false(statesOf(status).some((state) => state.endsWith('Failed')))
+  t.is(status.Retries, 1)
+  t.true(
+    status.Log.some(({ Message }) => /worker w01 was restarted; it is tried again at once/.test(Message)),
+  )
+})
+
+test('a worker that dies of its task each time gets it four times, and again after MinRetryTime', async (t) => {
+  const { api, until, cluster, retry } = await pipelineAtHand(t)
+  let fails = 6
+  cluster.script = (call) => {
+    if (call === 'PC2' && fails-- > 0) throw restarted()
+  }
+  await api().PledgeSector()
+  await until(1, 'SealPreCommit2Failed')
+  t.is(cluster.calls.filter((call) => call === 'PC2').length, 4)
+  await retry()
+  const status = await until(1, 'Proving')
+  t.is(cluster.calls.filter((call) => call === 'PC2').length, 7)
+  t.is(cluster.calls.filter((call) => call === 'PC1').length, 1)
+  t.is(status.Retries, 6)
+})

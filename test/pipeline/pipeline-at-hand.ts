@@ -38,6 +38,8 @@ export interface Cluster {
   /** Names of all calls to workers and chain, in order. */
   readonly calls: string[]
   script: Script
+  /** Sector → the task whose result it may still ask for, as the scheduler was told last. */
+  readonly settled: Map<number, string | null>
   /** Whether some worker runs C2. */
   commit2: boolean
   readonly executor: 'prover' | 'shape'
@@ -80,6 +82,7 @@ function scriptedTasks(cluster: Cluster): SectorTasks {
       return cluster.proof.toString('base64')
     },
     canCommit2: async () => cluster.commit2,
+    settle: async (sector, wanted) => void cluster.settled.set(sector.Number, wanted),
     finalize: (_sector, keep, signal) =>
       called(`FIN ${keep.map((range) => `${range.Offset}+${range.Size}`).join(' ') || 'nothing'}`, signal),
     unseal: (_sector, _ticket, cid, signal) => called(`UNS ${cid}`, signal),
@@ -185,6 +188,7 @@ export async function pipelineAtHand(
   const clock = new FakeClock()
   const cluster: Cluster = {
     calls: [],
+    settled: new Map(),
     script: () => undefined,
     commit2: true,
     executor,

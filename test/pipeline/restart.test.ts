@@ -1,6 +1,7 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { TASK } from '../../src/sectors/task-types.ts'
 import { MIN_RETRY_MS, pipelineAtHand, turns } from './pipeline-at-hand.ts'
 
 const CALLS = [
@@ -79,11 +80,23 @@ test('after a restart C2 waits for its worker to connect again before it is defe
   await clock.advance(1)
   await restart()
   await turns(() => clock.sleeping > 0)
-  t.is((await api().SectorsStatus(1, false)).State, 'Committing')
+  const waiting = await api().SectorsStatus(1, false)
+  t.is(waiting.State, 'Committing')
+  const until20s = new Date(clock.now() + 20_000).toISOString()
+  const words = `waiting until ${until20s} for workers to reconnect before C2 is deferred`
+  t.is(waiting.Sealyard?.commit2, words)
+  await clock.advance(1000)
+  await turns(() => clock.sleeping > 0)
   cluster.commit2 = true
+  t.is((await api().SectorsStatus(1, false)).Sealyard?.commit2, null)
   await clock.advance(1000)
   const status = await until(1, 'Proving')
   t.not(status.Proof, null)
+  t.deepEqual(
+    status.Log.map((event) => event.Message).filter((message) => message.startsWith('waiting')),
+    [words],
+    'told once',
+  )
 })
 
 test('after a restart C2 is deferred when nobody has come back in time', async (t) => {
@@ -94,10 +107,49 @@ test('after a restart C2 is deferred when nobody has come back in time', async (
   cluster.commit2 = false
   await clock.advance(1)
   await restart()
-  await turns(() => clock.sleeping > 0)
-  await clock.advance(MIN_RETRY_MS)
+  for (let second = 0; second < 20; second++) {
+    await turns(() => clock.sleeping > 0)
+    t.is((await api().SectorsStatus(1, false)).State, 'Committing')
+    await clock.advance(1000)
+  }
   const status = await until(1, 'Proving')
   t.regex(status.Sealyard?.commit2 ?? '', /deferred/)
+})
+
+test('after a restart the scheduler hears which results are still wanted, also of sectors at rest', async (t) => {
+  const { api, until, cluster, restart } = await pipelineAtHand(t)
+  await api().PledgeSector()
+  await until(1, 'Proving')
+  cluster.commit2 = false
+  await api().PledgeSector()
+  await until(2, 'Proving')
+  await api().PledgeSector()
+  await until(3, 'Proving')
+  await api().SectorRemove(3)
+  cluster.settled.clear()
+  await restart()
+  t.deepEqual(
+    [...cluster.settled].toSorted(([a], [b]) => a - b),
+    [
+      [1, null],
+      [2, TASK.C2],
+      [3, null],
+    ],
+  )
+})
+
+test('what a step was asked for is wanted until its result is saved', async (t) => {
+  const { api, until, cluster } = await pipelineAtHand(t)
+  const wanted = new Map<string, string | null | undefined>()
+  cluster.script = (call) => void wanted.set(call.split(' ')[0] ?? '', cluster.settled.get(1))
+  await api().PledgeSector()
+  await until(1, 'Proving')
+  const { PC1, PC2, C1, C2 } = TASK
+  for (const [call, task] of Object.entries({ AP: PC1, PC1, PC2, submitPreCommit: null, C1, C2 })) {
+    t.is(wanted.get(call), task, call)
+  }
+  t.is(wanted.get('submitCommit'), null)
+  t.is(wanted.get('FIN'), null)
 })
 
 test('a removal goes on after a restart', async (t) => {
@@ -139,4 +191,18 @@ test('an output of C1 that is lost before the cache is trimmed is made again', a
   await restart()
   await until(1, 'Proving')
   t.is(cluster.calls.filter((call) => call === 'C1').length, 2)
+})
+
+test('a sealer that stops does not wait for a piece that is still on its way', async (t) => {
+  const { api, restart, repo } = await pipelineAtHand(t, {
+    readers: { receive: () => new Promise(() => undefined) },
+  })
+  const added = t.throwsAsync(
+    api().SectorAdd({ pieces: [{ dataBytes: 5, reader: { Type: 'push', Info: 'slow' } }] }),
+    { code: 'STOPPED' },
+  )
+  await turns(async () => (await readdir(join(repo, 'staging'))).length > 0)
+  await restart()
+  await added
+  t.deepEqual(await readdir(join(repo, 'staging')), [])
 })

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test from 'ava'
+import { silentLogger } from '../../src/base/log.ts'
 import { COMMIT1, PROOF, pipelineAtHand, statesOf, turns } from './pipeline-at-hand.ts'
 
 const PLEDGED = [
@@ -54,11 +55,19 @@ test('sectors are numbered one after the other, above those that storage paths h
     { Miner: 1005, Number: 41, SectorFileType: 2 },
     { Miner: 9, Number: 99, SectorFileType: 2 },
   ]
+  const told: [string, unknown][] = []
   const { api, until } = await pipelineAtHand(t, {
     index: { StorageFindSector: async () => [], StorageList: async () => ({ path: held }) },
+    log: { ...silentLogger, info: (message, fields) => void told.push([message, fields?.sector]) },
   })
   t.is((await api().PledgeSector()).Number, 42)
+  held.push({ Miner: 1005, Number: 42, SectorFileType: 2 })
   t.is((await api().PledgeSector()).Number, 43)
+  t.deepEqual(
+    told.map(([message, sector]) => [/^numbers up to (\d+) are left out/.exec(message)?.[1], sector]),
+    [['41', 's-t01005-42']],
+    'only a number that is not the next one is explained',
+  )
   await until(42, 'Proving')
   await until(43, 'Proving')
   t.deepEqual(await api().SectorsList(), [42, 43])
@@ -241,4 +250,29 @@ test('a closed pipeline takes no calls, in words', async (t) => {
   const { api, pipeline } = await pipelineAtHand(t)
   await pipeline().close(1000)
   await t.throwsAsync(api().PledgeSector(), { code: 'STOPPED', message: /the sealer is stopping/ })
+})
+
+test('a deferred C2 is taken up by itself when a worker comes that can, also after a restart', async (t) => {
+  const { api, until, cluster, clock, restart } = await pipelineAtHand(t)
+  cluster.commit2 = false
+  for (const number of [1, 2]) {
+    await api().PledgeSector()
+    await until(number, 'Proving')
+  }
+  await clock.advance(600_000)
+  await turns(() => clock.sleeping > 0)
+  t.is((await api().SectorsStatus(1, false)).State, 'Proving', 'nobody has come')
+  await restart()
+  await turns(() => clock.sleeping > 0)
+  cluster.commit2 = true
+  await clock.advance(300_000)
+  for (const number of [1, 2]) {
+    await turns(async () => (await api().SectorsStatus(number, false)).Proof !== null)
+    const status = await until(number, 'Proving')
+    t.not(status.CommitMsg, null)
+    t.is(status.Sealyard?.commit2, null)
+  }
+  await clock.advance(300_000)
+  await turns(() => clock.sleeping === 0)
+  t.pass('nobody is looked for any more')
 })

@@ -118,7 +118,14 @@ test('an answer of a wrong shape names node and method', async (t) => {
 })
 
 const noNodes: [string, number, string, string, RegExp][] = [
-  ['a refused token', 401, '', 'UNAUTHORIZED', /refused the token/],
+  ['a refused token', 401, '', 'UNAUTHORIZED', /refused the token .* it is not one of this cluster's/],
+  [
+    'an old token',
+    401,
+    '{"Error":"unauthorized: it expired"}\n',
+    'UNAUTHORIZED',
+    /\(HTTP 401\): it expired$/,
+  ],
   ['a web page', 200, '<html>', 'NOT_A_NODE', /does not speak JSON-RPC/],
   ['a node that is starting', 503, 'starting', 'UNAVAILABLE', /cannot answer now \(HTTP 503\)/],
 ]

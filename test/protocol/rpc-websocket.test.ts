@@ -24,7 +24,7 @@ function session(unsentBytes = 0) {
     send: (text: string) => void sent.push(text),
     ping: () => undefined,
     close: (code: number) => void closed.push(code),
-    destroy: () => undefined,
+    destroy: () => void closed.push(0),
     unsentBytes: () => unsentBytes,
   }
   return { served: new SocketSession(dispatcher, { permissions: ['read'] }, end), sent, closed }
@@ -64,9 +64,9 @@ test('a socket has a limit of open calls', async (t) => {
 
 test('who does not read answers is disconnected', async (t) => {
   const { served, sent, closed } = session(65 * 2 ** 20)
-  await served.message('{"id":2,"method":"Filecoin.Echo","params":["a"]}')
+  for (const id of [2, 3]) await served.message(`{"id":${id},"method":"Filecoin.Echo","params":["a"]}`)
   served.ended()
-  t.deepEqual([sent, closed], [[], [1013]])
+  t.deepEqual([sent, closed], [[], [0]], 'once, and without a farewell that nobody would read')
 })
 
 test('a client calls, times out with a cancel, and fails what is open when the socket goes', async (t) => {

@@ -29,6 +29,8 @@ export interface ClusterSpec {
 export class Cluster {
   readonly clock = new FakeClock()
   readonly lines: string[] = []
+  /** The log with its fields. */
+  readonly entries: Record<string, unknown>[] = []
   readonly workers: ScriptedWorker[] = []
   readonly #file: string
   readonly #spec: ClusterSpec
@@ -76,7 +78,11 @@ export class Cluster {
     const log = new Log({
       format: 'json',
       level: 'debug',
-      write: (line) => void this.lines.push(messageOf(line)),
+      write: (line) => {
+        const entry = JSON.parse(line) as { msg: string }
+        this.entries.push(entry)
+        this.lines.push(entry.msg)
+      },
     })
     const index = await SectorIndex.open({ db: state.db, clock: this.clock, log: log.logger('stores') })
     const scheduler = await Scheduler.open({
@@ -124,10 +130,6 @@ export class Cluster {
     if (this.#open === null) throw new Error('the cluster is stopped')
     return this.#open
   }
-}
-
-function messageOf(line: string): string {
-  return (JSON.parse(line) as { msg: string }).msg
 }
 
 /** Lets everything run that is due, until something holds. */

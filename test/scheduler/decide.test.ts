@@ -144,7 +144,7 @@ test('groups bind also when the bound worker is away: nobody else gets the secto
     held: { tmpw01: ['sealed', 'cache'] },
   })
   t.deepEqual(found.to, [])
-  t.is(found.reasons.w04, 'the sector may go to groups w01 only')
+  t.is(found.reasons.w04, 'AllowTo lets the sector go to groups w01 only')
 })
 
 test('the holder copies before another process on its machine fetches', (t) => {

@@ -43,6 +43,15 @@ test('a worker’s own failure fails the task, its full disk asks for another tr
   }
 })
 
+test('a worker’s own code for a failure comes through, for who can do better than try again', async (t) => {
+  const cluster = await Cluster.start(t, ONE)
+  const fred = await cluster.connect(FRED)
+  const failed = t.throwsAsync(cluster.tasks.commit2(sectorOf(1), 'YzE='))
+  await until(() => fred.taken.length === 1, 'C2 is taken')
+  await fred.finish(fred.taken[0]!, { Code: 0, Message: 'no', Sealyard: { code: 'NOT_RESTARTABLE' } })
+  t.like(await failed, { code: 'TASK_FAILED', workerCode: 'NOT_RESTARTABLE' })
+})
+
 test('abort answers the caller; the worker’s late result changes nothing', async (t) => {
   const cluster = await Cluster.start(t, ONE)
   const fred = await cluster.connect(FRED)

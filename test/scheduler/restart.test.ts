@@ -1,6 +1,7 @@
 import test from 'ava'
 import { isSealyardError } from '../../src/base/errors.ts'
 import { fileTypeBits } from '../../src/sectors/file-types.ts'
+import { TASK } from '../../src/sectors/task-types.ts'
 import { Cluster, quiet, sectorOf, until } from './cluster-at-hand.ts'
 import { GIB, seal, store } from './decide-tables.ts'
 import { type ScriptedOptions, ScriptedWorker, type Taken } from './scripted-worker.ts'
@@ -130,6 +131,72 @@ test('other work of the sector, and its removal, clear what was kept', async (t)
   await other.result
   await cluster.tasks.remove(ONE.ID)
   t.deepEqual(await rows(cluster), [])
+})
+
+test('finalizing clears what an earlier run of the sealer took, but no proof that nobody took', async (t) => {
+  const { cluster, fred, result, call } = await begun(t)
+  await fred.finish(call)
+  await result
+  const proof = cluster.tasks.commit2(ONE, 'YzE=')
+  proof.catch(() => undefined)
+  await until(() => fred.takenOf('SealCommit2').length === 1, 'C2 is taken')
+  t.deepEqual(await rows(cluster), ['running'])
+  const again = await restarted(cluster, fred)
+  await again.finish(again.taken[0]!)
+  await cluster.db
+    .insertInto('scheduled_work')
+    .values({
+      key: 'C1 of an earlier run',
+      miner: ONE.ID.Miner,
+      number: ONE.ID.Number,
+      method: 'SealCommit1',
+      params: '[]',
+      call_id: 'c1',
+      worker: 'one-run',
+      state: 'done',
+      result: '"a lot"',
+      error: null,
+      created_at: 0,
+      updated_at: 0,
+    })
+    .execute()
+  await cluster.stop()
+  await cluster.start()
+  const auto = new ScriptedWorker({ ...FRED, auto: true }, cluster.index)
+  await cluster.reconnect(auto)
+  const finalized = cluster.tasks.finalize(ONE, [])
+  await quiet()
+  await cluster.clock.advance(3000)
+  await finalized
+  t.deepEqual(await rows(cluster), ['done'])
+  t.is(await cluster.tasks.commit2(ONE, 'YzE='), 'cHJvb2Y=')
+  t.false(auto.log.includes('C2 1'))
+})
+
+const stages = (cluster: Cluster) =>
+  Object.values(cluster.scheduler.workerJobs()).flatMap((jobs) => jobs.map((job) => job.RunWait))
+
+test('a result that an earlier run of the sealer saved is listed no more once its sector is past it', async (t) => {
+  const { cluster, fred, result, call } = await begun(t)
+  await fred.finish(call)
+  await result
+  await cluster.tasks.settle(ONE.ID, TASK.PC2)
+  t.deepEqual(stages(cluster), [-3], 'taken in this run')
+  await restarted(cluster, fred)
+  await cluster.tasks.settle(sectorOf(2).ID, null)
+  await cluster.tasks.settle(ONE.ID, TASK.PC1)
+  t.deepEqual(stages(cluster), [-2], 'still wanted')
+  await cluster.tasks.settle(ONE.ID, TASK.PC2)
+  t.deepEqual([stages(cluster), await rows(cluster)], [[], []])
+})
+
+test('work that nobody will ask for is listed while it runs, and its result is not kept', async (t) => {
+  const { cluster, fred, call } = await begun(t)
+  const again = await restarted(cluster, fred)
+  await cluster.tasks.settle(ONE.ID, null)
+  t.deepEqual(stages(cluster), [-1])
+  await again.finish(call)
+  t.deepEqual([stages(cluster), await rows(cluster)], [[], []])
 })
 
 test('a result may be faster than the answer that names its call', async (t) => {

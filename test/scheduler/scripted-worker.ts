@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { ReturnApi, WorkerApi } from '../../src/protocol/apis.ts'
 import type { WorkerConnection } from '../../src/protocol/connections.ts'
+import { ConnectionError } from '../../src/protocol/errors.ts'
 import {
   type CallError,
   type CallId,
@@ -64,6 +65,10 @@ export class ScriptedWorker {
   returns: ReturnApi | null = null
   sessionError: Error | null = null
   refuses = new Set<string>()
+  /** Methods that it takes, and whose answer does not arrive. */
+  losesAnswer = new Set<string>()
+  /** Its disk hangs when something is to be removed. */
+  hangsOnRemove = false
   closed = 0
   version = WORKER_API_VERSION
   readonly #index: SectorIndex
@@ -148,7 +153,8 @@ export class ScriptedWorker {
           CanStore: ID !== this.options.seal,
         })),
       StorageTiers: async () => [...(this.options.tiers ?? [])],
-      Remove: async (sector: SectorId) => this.#remove(sector),
+      Remove: async (sector: SectorId) =>
+        this.hangsOnRemove ? new Promise<void>(() => undefined) : this.#remove(sector),
       AddPiece: take('AddPiece', 'AP'),
       SealPreCommit1: take('SealPreCommit1', 'PC1'),
       SealPreCommit2: take('SealPreCommit2', 'PC2'),
@@ -168,6 +174,7 @@ export class ScriptedWorker {
     this.log.push(`${code} ${sector.ID.Number}`)
     const call = { method, id: { Sector: sector.ID, ID: randomUUID() }, sector, params }
     this.taken.push(call)
+    if (this.losesAnswer.has(method)) throw new ConnectionError({ message: 'the line broke' })
     if (this.options.auto === true) setImmediate(() => void this.finish(call))
     return call.id
   }

@@ -61,6 +61,43 @@ test('a worker that would not take a task is passed over for a while', async (t)
   )
 })
 
+test('a worker whose answer was lost is asked again, and nobody else for a while', async (t) => {
+  const cluster = await Cluster.start(t, FOUNDING)
+  const w01 = await cluster.connect({ ...W01, auto: false })
+  w01.losesAnswer.add('AddPiece')
+  const piece = cluster.tasks.addPiece(sectorOf(1), [], 2032, { kind: 'zeroes' })
+  await until(() => w01.log.length === 1, 'w01 has taken AP')
+  w01.losesAnswer.clear()
+  const w04 = await cluster.connect(W04)
+  await quiet()
+  await cluster.clock.advance(10_000)
+  await until(() => w01.log.length === 2, 'w01 is asked again')
+  await w01.finish(w01.taken[1]!)
+  await piece
+  t.deepEqual(w04.log, [])
+})
+
+test('a worker whose answer was lost and that stays away is not waited for without end', async (t) => {
+  const cluster = await Cluster.start(t, FOUNDING)
+  const w01 = await cluster.connect({ ...W01, auto: false })
+  w01.losesAnswer.add('SealCommit2')
+  w01.sessionError = new Error('gone')
+  const proof = cluster.tasks.commit2(sectorOf(1), 'YzE=')
+  await until(() => w01.log.length === 1, 'w01 has taken C2')
+  const w04 = await cluster.connect(W04)
+  for (let tick = 0; tick < 4; tick++) await cluster.clock.advance(10_000)
+  t.deepEqual(w04.log, [])
+  const [window] =
+    cluster.scheduler
+      .decisions()
+      .at(-1)
+      ?.windows.filter((each) => each.hostname === 'w04') ?? []
+  t.is(window?.reason, 'w01 may do it already: its answer was lost')
+  for (let tick = 0; tick < 4; tick++) await cluster.clock.advance(10_000)
+  await proof
+  t.deepEqual(w04.log, ['C2 1'])
+})
+
 test('after three refusals the caller hears of it', async (t) => {
   const cluster = await Cluster.start(t, ONE)
   const fred = await cluster.connect({ ...FRED, auto: true })

@@ -20,7 +20,7 @@ function basicRefusal(request: TaskRequest, worker: WorkerView): string | null {
   if (!worker.enabled) return 'the worker is disabled or does not answer'
   if (!worker.tasks.has(request.task)) return `does not take ${taskCode(request.task)}`
   const earlier = worker.refusals.get(request.id)
-  if (earlier !== undefined) return `would not take it a moment ago: ${earlier}`
+  if (earlier !== undefined) return earlier
   const needs = workNeeds(request, worker.info)
   const tooSmall = new Usage().refusal(asWork(request), needs, worker.info)
   return tooSmall === null ? null : `the machine is too small: ${tooSmall}`

@@ -15,11 +15,14 @@ export interface Assignment {
 
 export interface Decided {
   readonly assignments: readonly Assignment[]
-  /** One per queued request, with every window. */
+  /** Of what was assigned, and of the first EXPLAINED that wait: with every window. */
   readonly decisions: readonly Decision[]
   /** The SCHED lines of this round, in order. */
   readonly lines: readonly string[]
 }
+
+/** Requests that wait and are explained in a round, from the front of the queue: a log keeps some hundreds. */
+export const EXPLAINED = 128
 
 /** One worker, looked at for one request. */
 interface Looked {
@@ -39,8 +42,13 @@ export function decide(snapshot: Snapshot, policy: Policy): Decided {
   const decisions: Decision[] = []
   const acceptable: number[][] = []
   const tries: string[] = []
+  const waiting = new WaitingKinds(round)
   const opened = windowsLine(round.windows.map((window) => window.allocated))
   snapshot.queue.forEach((request, position) => {
+    if (waiting.isHopeless(request)) {
+      acceptable.push([])
+      return
+    }
     const looked = [...snapshot.workers.values()].map((worker) =>
       look(request, worker, snapshot, policy, round),
     )
@@ -48,8 +56,13 @@ export function decide(snapshot: Snapshot, policy: Policy): Decided {
     acceptable.push(ordered.map((candidate) => candidate.window))
     const tried = (window: number) => tries.push(tryLine(position, request, window))
     const choice = choose({ request, ordered, looked, snapshot, policy, round, tried })
-    decisions.push(explain(request, looked, ordered, choice, snapshot, round))
-    if (choice.window === null) return
+    if (choice.window !== null || waiting.count < EXPLAINED) {
+      decisions.push(explain(request, looked, ordered, choice, snapshot, round))
+    }
+    if (choice.window === null) {
+      waiting.note(request)
+      return
+    }
     tries.push(assignedLine(position, request, choice.window))
     round.put(choice.window, request)
     assignments.push({ request, window: choice.window })
@@ -61,6 +74,36 @@ export function decide(snapshot: Snapshot, policy: Policy): Decided {
     ...tries,
   ]
   return { assignments, decisions, lines }
+}
+
+/**
+ * What waits in this round, so that ten thousand requests of one kind cost as much as some: once no open window has
+ * room for one of them (windows only fill in a round), the others of its kind need not be looked at.
+ */
+class WaitingKinds {
+  count = 0
+  readonly #round: Round
+  readonly #full = new Set<string>()
+
+  constructor(round: Round) {
+    this.#round = round
+  }
+
+  /** Those that are explained are looked at in any case. */
+  isHopeless(request: TaskRequest): boolean {
+    return this.count >= EXPLAINED && this.#full.has(kindOf(request))
+  }
+
+  note(request: TaskRequest): void {
+    this.count += 1
+    const kind = kindOf(request)
+    if (!this.#full.has(kind) && !this.#round.hasRoom(request)) this.#full.add(kind)
+  }
+}
+
+/** What a window's room depends on. */
+function kindOf(request: TaskRequest): string {
+  return `${request.task} ${request.sector.ProofType}`
 }
 
 function look(

@@ -5,7 +5,7 @@ import {
   fileTypesOf,
   type SectorFileType,
 } from '../../sectors/file-types.ts'
-import { allowedGroups, allowsMiner, allowsType, isInGroups } from '../../sectors/path-rules.ts'
+import { allowedGroups, allowsMiner, allowsType, isInGroups, refusingRule } from '../../sectors/path-rules.ts'
 import type { SectorId } from '../../sectors/sector-id.ts'
 import { neededSpace, type PathKind } from '../../sectors/space-tables.ts'
 import { proofOf, type TaskRequest } from './request.ts'
@@ -77,20 +77,28 @@ function placeOne(
   const allowed = takers.filter(
     (path) => allowsMiner(path.info, sector.ID.Miner) && allowsType(path.info, type),
   )
-  if (allowed.length === 0) return { refusal: `none of its storage paths may take ${type} of this miner` }
+  if (allowed.length === 0) {
+    const rules = [...new Set(takers.map((path) => refusingRule(path.info, sector.ID.Miner, type)))].join(
+      '; ',
+    )
+    return { refusal: `none of its storage paths may take ${type} of f0${sector.ID.Miner}: ${rules}` }
+  }
   // A store that names no group takes from anyone; a seal path takes only what is let to one of its groups.
   const open = (path: PathView) =>
     (placing.pathKind === 'storage' && path.info.Groups.length === 0) || isInGroups(path.info, groups)
   const grouped = allowed.filter(open)
   if (grouped.length === 0)
-    return { refusal: `the sector may go to groups ${[...(groups ?? [])].join(', ')} only` }
+    return { refusal: `AllowTo lets the sector go to groups ${[...(groups ?? [])].join(', ')} only` }
   const usable = grouped.filter((path) => path.unusable === null)
   if (usable.length === 0) return { refusal: `its path ${grouped[0]?.info.ID}: ${grouped[0]?.unusable}` }
   const needed = neededSpace(type, proofOf(placing.request), placing.pathKind)
   const free = usable.filter((path) => needsNoRoom(worker, index, path, sector.ID, type))
   const roomy = usable.filter((path) => !free.includes(path) && (left.get(path.info.ID) ?? 0) >= needed)
   const paths = [...free, ...roomy]
-  if (paths.length === 0) return { refusal: `no room for ${type} (${needed} bytes) on its storage paths` }
+  if (paths.length === 0) {
+    const room = usable.map((path) => `${left.get(path.info.ID) ?? 0} on ${path.info.ID}`).join(', ')
+    return { refusal: `no room for ${type}: it needs ${needed} bytes, there are ${room}` }
+  }
   const [taker] = roomy
   if (free.length === 0 && taker !== undefined) {
     left.set(taker.info.ID, (left.get(taker.info.ID) ?? 0) - needed)

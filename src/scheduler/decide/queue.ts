@@ -21,15 +21,22 @@ export class RequestQueue<T extends TaskRequest> {
 
   /** Equals stay in order of arrival. */
   push(request: T): void {
-    this.#requests.push(request)
-    this.#requests.sort(queueOrder)
+    // By halves: ten thousand that come together would otherwise be sorted ten thousand times.
+    let [from, to] = [0, this.#requests.length]
+    while (from < to) {
+      const middle = (from + to) >>> 1
+      if (queueOrder(this.#requests[middle] as T, request) <= 0) from = middle + 1
+      else to = middle
+    }
+    this.#requests.splice(from, 0, request)
   }
 
   /** @returns whether it was there */
   remove(id: string): T | null {
-    const found = this.#requests.find((request) => request.id === id) ?? null
-    if (found !== null) this.#requests = this.#requests.filter((request) => request !== found)
-    return found
+    const at = this.#requests.findIndex((request) => request.id === id)
+    if (at < 0) return null
+    const [found] = this.#requests.splice(at, 1)
+    return found ?? null
   }
 
   list(): readonly T[] {

@@ -35,6 +35,11 @@ export class Round {
     return target.allocated.fits(asWork(request), workNeeds(request, info), info)
   }
 
+  /** Whether any window has room, whoever may use it. */
+  hasRoom(request: TaskRequest): boolean {
+    return this.windows.some((_, window) => this.fits(window, request))
+  }
+
   put(window: number, request: TaskRequest): void {
     const target = this.windows[window]
     if (target === undefined) return

@@ -31,7 +31,7 @@ export interface WorkerView {
   readonly waiting: readonly TaskRequest[]
   /** Task type → how many it was given since it connected. */
   readonly given: ReadonlyMap<string, number>
-  /** Request → why this worker would not take it a moment ago. */
+  /** Request → why this worker is not asked for it now, whatever else speaks for it. */
   readonly refusals: ReadonlyMap<string, string>
 }
 

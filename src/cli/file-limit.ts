@@ -1,0 +1,32 @@
+import { readFile } from 'node:fs/promises'
+import { SealyardError } from '../base/errors.ts'
+
+/**
+ * Open files that a daemon must be allowed: a connection to the front door takes up to three descriptors, a C2 or
+ * a tree of 16 parts some dozens. Below it a busy node would fail in the middle of a transfer with EMFILE.
+ */
+export const LEAST_OPEN_FILES = 4096
+/** What lotus asks for; what the message tells operators to set. */
+const ADVISED_OPEN_FILES = 100_000
+
+/**
+ * Refuses to start with a limit that a busy node would hit. Node has raised the soft limit to the hard one by now.
+ * @throws SealyardError FILE_LIMIT, saying what to set
+ */
+export async function assertOpenFileLimit(least = LEAST_OPEN_FILES): Promise<void> {
+  const limit = openFileLimit(await readFile('/proc/self/limits', 'utf8'))
+  if (limit >= least) return
+  throw new SealyardError({
+    code: 'FILE_LIMIT',
+    level: 'permanent',
+    message:
+      `this process may have ${limit} files open, a daemon needs at least ${least}; raise the limit with ` +
+      `'ulimit -Hn ${ADVISED_OPEN_FILES}', or LimitNOFILE=${ADVISED_OPEN_FILES} in its systemd unit, and start it again`,
+  })
+}
+
+/** The soft limit in the text of `/proc/<pid>/limits`; Infinity for "unlimited" or a kernel that does not say. */
+export function openFileLimit(limits: string): number {
+  const soft = /^Max open files\s+(\S+)/m.exec(limits)?.[1]
+  return soft === undefined || soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft)
+}

@@ -1,0 +1,47 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { runDaemon, startDaemon } from '../../src/cli/daemon.ts'
+import { tasksMayEndMs } from '../../src/cli/from-settings.ts'
+import { loadSettings } from '../../src/config/load-settings.ts'
+
+async function settingsOf(repo: string) {
+  const flags = { 'Logging.Level': 'error' }
+  return (await loadSettings('sealer', { repo, env: {}, flags })).value
+}
+
+test('a daemon that hangs in its start stops when it is told to', async (t) => {
+  const repo = await mkdtemp(join(tmpdir(), 'sealyard-daemon-'))
+  t.teardown(() => rm(repo, { recursive: true }))
+  const daemon = await startDaemon(repo, await settingsOf(repo))
+  const stopped: string[] = []
+  const status = await runDaemon(daemon, async ({ shutdown }) => {
+    shutdown.add('what was started', () => void stopped.push('it'))
+    setImmediate(() => void shutdown.stop('an operator is done waiting'))
+    await new Promise(() => undefined)
+  })
+  t.is(status, 0)
+  t.deepEqual(stopped, ['it'])
+})
+
+test('a start that fails stops what it has begun, and says why', async (t) => {
+  const repo = await mkdtemp(join(tmpdir(), 'sealyard-daemon-'))
+  t.teardown(() => rm(repo, { recursive: true }))
+  const daemon = await startDaemon(repo, await settingsOf(repo))
+  const stopped: string[] = []
+  const run = runDaemon(daemon, async ({ shutdown }) => {
+    shutdown.add('what was started', () => void stopped.push('it'))
+    throw new Error('no disk')
+  })
+  await t.throwsAsync(run, { message: 'no disk' })
+  t.deepEqual(stopped, ['it'])
+})
+
+test('tasks must end early enough for the parts below them to stop in time', async (t) => {
+  const settings = await settingsOf(tmpdir())
+  const within = (ShutdownTimeout: number) =>
+    tasksMayEndMs({ ...settings, API: { ...settings.API, ShutdownTimeout } })
+  t.is(within(20_000), 12_000)
+  t.is(within(4000), 2000)
+})

@@ -1,0 +1,89 @@
+import test from 'ava'
+import { formatSectorStatus, formatSectors } from '../../src/cli/sector-tables.ts'
+import type { SectorStatus } from '../../src/protocol/types.ts'
+
+const CID = { '/': 'bafy' }
+
+function sector(number: number, given: Partial<SectorStatus>, offline = false): SectorStatus {
+  return {
+    SectorID: number,
+    State: 'Proving',
+    CommD: null,
+    CommR: null,
+    Ticket: { Value: null, Epoch: 0 },
+    Seed: { Value: null, Epoch: 0 },
+    PreCommitMsg: CID,
+    CommitMsg: CID,
+    Proof: null,
+    Retries: 0,
+    LastErr: '',
+    SealProof: 8,
+    Log: [],
+    Sealyard: {
+      Miner: 1005,
+      offline,
+      commit2: null,
+      commit2Input: null,
+      pieces: [],
+      keepUnsealed: false,
+      paused: null,
+    },
+    ...given,
+  }
+}
+
+test('a sector is on chain and active with its proof, not with its pre-commit', (t) => {
+  const listing = formatSectors([
+    sector(7, {}),
+    sector(8, { CommitMsg: null }),
+    sector(9, { State: 'WaitSeed', CommitMsg: null }),
+    sector(10, { State: 'CommitWait' }),
+    sector(11, { State: 'FinalizeSector' }),
+    sector(12, {}, true),
+  ])
+  t.is(
+    listing,
+    [
+      'ID  State           OnChain  Active  Deals',
+      '7   Proving         YES      YES     CC',
+      '8   Proving         NO       NO      CC',
+      '9   WaitSeed        NO       NO      CC',
+      '10  CommitWait      NO       NO      CC',
+      '11  FinalizeSector  YES      NO      CC',
+      '12  Proving         offline  YES     CC',
+      '',
+    ].join('\n'),
+  )
+})
+
+const DEFERRED =
+  "deferred, the proof is still missing and nothing was committed: no worker could run C2; or prove it elsewhere ('sectors commit2-input 7 --output FILE')"
+const WAITING = 'waiting until 2026-01-01T03:00:20.000Z for workers to reconnect before C2 is deferred'
+
+function withCommit2(number: number, commit2: string, given: Partial<SectorStatus> = {}): SectorStatus {
+  const { Sealyard, ...rest } = sector(number, { CommitMsg: null, ...given })
+  return Sealyard === undefined ? rest : { ...rest, Sealyard: { ...Sealyard, commit2 } }
+}
+
+test('the list says in two words what C2 is at, the status in all of them', (t) => {
+  const deferred = withCommit2(7, DEFERRED)
+  const listing = formatSectors([deferred, withCommit2(8, WAITING, { State: 'Committing' })])
+  t.is(
+    listing,
+    [
+      'ID  State       OnChain  Active  Deals  Note',
+      '7   Proving     NO       NO      CC     C2 deferred',
+      '8   Committing  NO       NO      CC     C2 waiting',
+      '',
+    ].join('\n'),
+  )
+  t.true(formatSectorStatus(deferred, false, false).includes(`C2:\t${DEFERRED}\n`))
+})
+
+test('a long last error is cut in the list and whole in the status', (t) => {
+  const words = `PC1: ${'no storage path holds it '.repeat(10)}`.trim()
+  const failed = sector(9, { State: 'SealPreCommit1Failed', LastErr: words })
+  const note = formatSectors([failed]).trim().split('\n')[1]?.split(/ {2,}/).at(-1) ?? ''
+  t.true(note.length <= 60 && note.endsWith('…') && words.startsWith(note.slice(0, -1)), note)
+  t.true(formatSectorStatus(failed, false, false).includes(words))
+})
