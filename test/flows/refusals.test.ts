@@ -1,47 +1,12 @@
-import { spawn } from 'node:child_process'
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import test, { type ExecutionContext } from 'ava'
-import { TOP } from '../source-files.ts'
+import test from 'ava'
 import { ClusterAtHand } from './cluster-at-hand.ts'
+import { scratch, type Typed, typed, words } from './typed-command.ts'
 
-interface Ended {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Runs one of our programs to its end, as a shell would. */
-async function run(
-  program: 'sealer' | 'worker',
-  args: readonly string[],
-  env: Record<string, string> = {},
-): Promise<Ended> {
-  const child = spawn(join(TOP, 'bin', `sealyard-${program}`), args, {
-    env: { ...process.env, SEALER_API_INFO: '', MINER_API_INFO: '', WORKER_API_INFO: '', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  let [stdout, stderr] = ['', '']
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text
-  })
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    stderr += text
-  })
-  const code = await new Promise<number | null>((resolve) => child.once('close', resolve))
-  return { code, stdout, stderr }
-}
-
-async function scratch(t: ExecutionContext<unknown>): Promise<string> {
-  const directory = await mkdtemp(join(tmpdir(), 'sealyard-refusal-'))
-  t.teardown(() => rm(directory, { recursive: true, force: true }))
-  return directory
-}
-
-/** Lines for people: those that are no log lines. */
-const words = (ended: Ended) =>
-  ended.stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{'))
+/** As a shell would. */
+const run = (program: Typed['program'], args: readonly string[], env: Record<string, string> = {}) =>
+  typed({ program, args, env })
 
 test('what cannot be done is refused in one line, with its status, and changes nothing', async (t) => {
   const directory = await scratch(t)

@@ -5,6 +5,7 @@ import {
   allowsMiner,
   allowsType,
   isInGroups,
+  refusingRule,
 } from '../../src/sectors/path-rules.ts'
 
 /** [allowed, denied, may sealed be placed] */
@@ -53,4 +54,17 @@ test('files may go to the groups of all holders, and anywhere when one holder na
   t.true(isInGroups({ Groups: ['x', 'b'] }, groups))
   t.false(isInGroups({ Groups: [] }, groups))
   t.true(isInGroups({ Groups: [] }, null))
+})
+
+test('names the rule that keeps a file off a path, as its metafile has it', (t) => {
+  const open = { Groups: [], AllowTo: [], AllowTypes: [], DenyTypes: [], AllowMiners: [], DenyMiners: [] }
+  const cases: [Record<string, string[]>, string][] = [
+    [{}, ''],
+    [{ DenyMiners: ['f01005'] }, 'DenyMiners is f01005'],
+    [{ AllowMiners: ['f01', 'f02'] }, 'AllowMiners is f01, f02'],
+    [{ AllowMiners: ['f01005'], DenyMiners: ['t01005'] }, 'DenyMiners is t01005'],
+    [{ DenyTypes: ['sealed', 'cache'] }, 'DenyTypes is sealed, cache'],
+    [{ AllowTypes: ['cache'] }, 'AllowTypes is cache'],
+  ]
+  for (const [rules, words] of cases) t.is(refusingRule({ ...open, ...rules }, 1005, 'sealed'), words)
 })
