@@ -1,7 +1,7 @@
 import { access, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileTypesOf, type SectorFileType } from '../../src/sectors/file-types.ts'
-import { sectorName } from '../../src/sectors/sector-id.ts'
+import { type SectorId, sectorName } from '../../src/sectors/sector-id.ts'
 import type { CacheRecords } from '../../src/storage/cache-records.ts'
 import { storageError } from '../../src/storage/errors.ts'
 import type { AcquiredFiles, AcquireRequest, LocalFile, NodeStorage } from '../../src/storage/node-storage.ts'
@@ -23,8 +23,8 @@ export class OnePathStorage {
     this.events = events
   }
 
-  file(type: SectorFileType): string {
-    return join(this.directory, type, sectorName(SECTOR.ID))
+  file(type: SectorFileType, sector: SectorId = SECTOR.ID): string {
+    return join(this.directory, type, sectorName(sector))
   }
 
   async find(type: SectorFileType): Promise<LocalFile | null> {
@@ -46,7 +46,14 @@ export class OnePathStorage {
     }
     const scratch = await mkdtemp(join(this.directory, 'scratch-'))
     const types = fileTypesOf(request.existing | request.allocate)
-    const files = Object.fromEntries(types.map((type) => [type, { pathId: PATH_ID, file: this.file(type) }]))
+    // What a task makes is its sector's own; what is laid out beforehand serves every sector of a test.
+    const made = fileTypesOf(request.allocate)
+    const files = Object.fromEntries(
+      types.map((type) => {
+        const file = made.includes(type) ? this.file(type, request.sector.ID) : this.file(type)
+        return [type, { pathId: PATH_ID, file }]
+      }),
+    )
     return {
       files,
       scratch,
