@@ -12,6 +12,7 @@ import { usage } from './usage.ts'
 
 interface AttachFlags {
   init?: true
+  json?: true
   weight: string
   seal?: true
   store?: true
@@ -48,6 +49,7 @@ function attach(owner: () => Promise<StorageOwner>): Command {
       collectNames,
       [],
     )
+    .option('--json', 'say what was attached as JSON')
     .action(async (path: string, flags: AttachFlags) => {
       const directory = resolve(path)
       const client = await owner()
@@ -58,6 +60,7 @@ function attach(owner: () => Promise<StorageOwner>): Command {
         await initStoragePath(directory, options)
       } else refuseInitFlags(flags)
       await client.StorageAddLocal(directory)
+      tell('attached', await pathsOf(client, [directory]), flags.json)
       await tellOddities([directory])
     })
 }
@@ -93,7 +96,8 @@ function detach(owner: () => Promise<StorageOwner>): Command {
     .description('detach a storage path; its files stay where they are')
     .argument('<path>', 'directory')
     .option('--really-do-it', 'do it')
-    .action(async (path: string, flags: { reallyDoIt?: true }) => {
+    .option('--json', 'say what was detached as JSON')
+    .action(async (path: string, flags: { reallyDoIt?: true; json?: true }) => {
       if (flags.reallyDoIt !== true) {
         throw usage(
           `detaching takes every sector in ${path} out of the index; pass --really-do-it to confirm`,
@@ -101,7 +105,10 @@ function detach(owner: () => Promise<StorageOwner>): Command {
       }
       const client = await owner()
       const attached = Object.values(await client.StorageLocal())
-      await client.StorageDetachLocal(attached.includes(path) ? path : resolve(path))
+      const directory = attached.includes(path) ? path : resolve(path)
+      const known = await pathsOf(client, [directory])
+      await client.StorageDetachLocal(directory)
+      tell('detached', known, flags.json)
     })
 }
 
@@ -112,17 +119,41 @@ function redeclare(owner: () => Promise<StorageOwner>): Command {
     .option('--id <id>', 'ID of an attached path')
     .option('--all', 'all attached paths')
     .option('--drop-missing [yes]', 'drop what is no longer on disk', 'true')
-    .action(
-      async (path: string | undefined, flags: { id?: string; all?: true; dropMissing: string | boolean }) => {
-        const chosen = [path, flags.id, flags.all].filter((each) => each !== undefined)
-        if (chosen.length !== 1) throw usage('name one path, or --id, or --all')
-        const client = await owner()
-        const id = await chosenId(client, path, flags.id)
-        await client.StorageRedeclareLocal(id, String(flags.dropMissing) !== 'false')
-        const local = await client.StorageLocal()
-        await tellOddities(id === null ? Object.values(local) : [local[id] ?? ''].filter(Boolean))
-      },
-    )
+    .option('--json', 'say what was redeclared as JSON')
+    .action(async (path: string | undefined, flags: RedeclareFlags) => {
+      const chosen = [path, flags.id, flags.all].filter((each) => each !== undefined)
+      if (chosen.length !== 1) throw usage('name one path, or --id, or --all')
+      const client = await owner()
+      const id = await chosenId(client, path, flags.id)
+      await client.StorageRedeclareLocal(id, String(flags.dropMissing) !== 'false')
+      const local = await client.StorageLocal()
+      const directories = id === null ? Object.values(local) : [local[id] ?? ''].filter(Boolean)
+      tell('redeclared', await pathsOf(client, directories), flags.json)
+      await tellOddities(directories)
+    })
+}
+
+interface RedeclareFlags {
+  id?: string
+  all?: true
+  dropMissing: string | boolean
+  json?: true
+}
+
+interface OwnPath {
+  readonly id: string
+  readonly path: string
+}
+
+/** The attached ones of these directories, with their IDs. */
+async function pathsOf(client: StorageOwner, directories: readonly string[]): Promise<OwnPath[]> {
+  const local = Object.entries(await client.StorageLocal())
+  return local.filter(([, path]) => directories.includes(path)).map(([id, path]) => ({ id, path }))
+}
+
+function tell(what: string, paths: readonly OwnPath[], asJson: true | undefined): void {
+  if (asJson) terminal.stdout.write(`${JSON.stringify(paths, null, 2)}\n`)
+  else for (const { id, path } of paths) terminal.stdout.write(`${what} ${path} (${id})\n`)
 }
 
 async function chosenId(client: StorageOwner, path?: string, id?: string): Promise<string | null> {
