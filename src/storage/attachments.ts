@@ -39,7 +39,8 @@ export class Attachments {
     await this.#turns.run('paths', async () => {
       // Refused before anything is opened: a list that cannot be read could not be added to.
       await this.#json.paths()
-      await assertWritable(locate(written))
+      const directory = locate(written)
+      await this.#parts.patience.openingOf(directory, () => assertWritable(directory))
       const path = await this.#open(written)
       this.#isDetached = false
       await this.#json.add(written).catch(async (error: unknown) => {
@@ -51,8 +52,8 @@ export class Attachments {
 
   /** Opens a directory that `storage.json` lists: identity first, then the index, then its files. */
   async #open(written: string): Promise<StoragePath> {
-    const { paths, tiers, declarations, log } = this.#parts
-    const path = await openPath(written)
+    const { paths, tiers, declarations, patience, log } = this.#parts
+    const path = await patience.openingOf(locate(written), () => openPath(written))
     paths.assertNew(path)
     warnOfId(log, path)
     await settleId(this.#parts, path)

@@ -12,6 +12,7 @@ import { KeyedLock } from './keyed-lock.ts'
 import { LocalPaths } from './local-paths.ts'
 import { Operations } from './operations.ts'
 import type { StorageParts, StorageSettings } from './parts.ts'
+import { Patience } from './patience.ts'
 import { SpaceViews } from './space-views.ts'
 import { Tiers } from './tiers.ts'
 import { Transfers } from './transfers.ts'
@@ -43,11 +44,13 @@ export function gatherParts(
   cancelling: AbortSignal,
 ): StorageParts {
   const { db, index, space, publications, url, machine, owner, fetchToken, settings, clock, log } = options
-  const paths = new LocalPaths()
-  const views = new SpaceViews(machine, new PathUse(clock))
+  const patience = new Patience(settings.patienceMs)
+  const paths = new LocalPaths(patience)
+  const views = new SpaceViews(machine, new PathUse(clock), patience)
   return {
     index,
     paths,
+    patience,
     declarations: new Declarations({ index, publications, log, clock, retryMs: settings.heartbeatMs / 2 }),
     grants: new Grants({ db, space, views, paths: () => paths.usable(), owner, clock, log }),
     views,

@@ -78,7 +78,12 @@ export class Heartbeat {
 
   async #lookAt(path: StoragePath): Promise<void> {
     const wasParked = path.parked !== null
-    await path.look()
+    const { patience } = this.#parts
+    await patience
+      .answerOf(path, () => path.look())
+      .catch((error: unknown) => {
+        if (!path.isSilent) throw error
+      })
     const { parked: change } = path
     if (change === null) {
       if (!wasParked) return

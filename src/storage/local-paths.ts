@@ -3,11 +3,17 @@ import { errorCode } from '../base/errors.ts'
 import type { SectorFileType } from '../sectors/file-types.ts'
 import type { SectorId } from '../sectors/sector-id.ts'
 import { storageError } from './errors.ts'
+import { Patience } from './patience.ts'
 import type { StoragePath } from './storage-path.ts'
 
 /** The storage paths that this node has opened. For its own paths the disk is asked, not the index. */
 export class LocalPaths {
   readonly #paths = new Map<string, StoragePath>()
+  readonly #patience: Patience
+
+  constructor(patience = new Patience()) {
+    this.#patience = patience
+  }
 
   all(): StoragePath[] {
     return [...this.#paths.values()]
@@ -67,11 +73,20 @@ export class LocalPaths {
     this.#paths.delete(id)
   }
 
-  /** Own paths on whose disk the sector file lies under its final name, whole or not. */
+  /** Own paths on whose disk the sector file lies under its final name, whole or not; silent disks hold nothing. */
   async holdersOf(type: SectorFileType, sector: SectorId): Promise<StoragePath[]> {
     const paths = this.all()
-    const there = await Promise.all(paths.map((path) => isThere(path.fileOf(type, sector))))
+    const there = await Promise.all(paths.map((path) => this.#holds(path, type, sector)))
     return paths.filter((_, at) => there[at])
+  }
+
+  async #holds(path: StoragePath, type: SectorFileType, sector: SectorId): Promise<boolean> {
+    try {
+      return await this.#patience.answerOf(path, () => isThere(path.fileOf(type, sector)))
+    } catch (error) {
+      if (path.isSilent) return false
+      throw error
+    }
   }
 }
 

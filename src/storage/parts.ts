@@ -8,6 +8,7 @@ import type { Grants } from './grants.ts'
 import type { KeyedLock } from './keyed-lock.ts'
 import type { LocalPaths } from './local-paths.ts'
 import type { Operations } from './operations.ts'
+import type { Patience } from './patience.ts'
 import type { SpaceViews } from './space-views.ts'
 import type { Tiers } from './tiers.ts'
 import type { Transfers } from './transfers.ts'
@@ -29,6 +30,8 @@ export interface StorageSettings {
   readonly sealedLengths?: readonly number[]
   /** Before a download is tried again; doubled and jittered for the next one. 1 s by default. */
   readonly fetchRetryMs?: number
+  /** How long a disk may take to say whether a file is there; see Patience for its default. */
+  readonly patienceMs?: number
 }
 
 export const STORAGE_DEFAULTS: StorageSettings = {
@@ -44,6 +47,7 @@ export const STORAGE_DEFAULTS: StorageSettings = {
 export interface StorageParts {
   readonly index: IndexApi
   readonly paths: LocalPaths
+  readonly patience: Patience
   readonly declarations: Declarations
   readonly grants: Grants
   readonly views: SpaceViews

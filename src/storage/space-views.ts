@@ -2,16 +2,19 @@ import { type FilesystemState, filesystemOf } from '../native/space.ts'
 import type { FilesystemView, FsStat } from '../protocol/types.ts'
 import type { PathUse } from './disk-use.ts'
 import { pathStat } from './path-stat.ts'
+import type { Patience } from './patience.ts'
 import type { StoragePath } from './storage-path.ts'
 
 /** Fresh looks at the filesystems below this node's paths. */
 export class SpaceViews {
   readonly #machine: string
   readonly #use: PathUse
+  readonly #patience: Patience
 
-  constructor(machine: string, use: PathUse) {
+  constructor(machine: string, use: PathUse, patience: Patience) {
     this.#machine = machine
     this.#use = use
+    this.#patience = patience
   }
 
   /** What the account of space is told of one path. */
@@ -48,11 +51,13 @@ export class SpaceViews {
   }
 
   /** Below an unmounted path lies another filesystem, whose numbers look healthy: asked before and after. */
-  async #filesystemOf(path: StoragePath): Promise<FilesystemState> {
-    await path.assertPresent()
-    const state = await filesystemOf(path.directory)
-    await path.assertPresent()
-    return state
+  #filesystemOf(path: StoragePath): Promise<FilesystemState> {
+    return this.#patience.answerOf(path, async () => {
+      await path.assertPresent()
+      const state = await filesystemOf(path.directory)
+      await path.assertPresent()
+      return state
+    })
   }
 
   async #usedBytes(path: StoragePath): Promise<number> {

@@ -10,7 +10,7 @@ import { isMountedReadOnly } from './writable.ts'
 /**
  * One attached directory.
  *
- *     open ──identity changed, mounted read-only──► parked ──the known directory is back, and writable──► open
+ *     open ──identity changed, silent, mounted read-only──► parked ──the known directory is back, and writable──► open
  *
  * A parked path is not allocated from, not written to and not deleted from; readers go on. Only the heartbeat
  * ends the parking: what an unmount ended (the watches) is begun anew then.
@@ -27,6 +27,8 @@ export class StoragePath {
   parked: string | null = null
   /** Parked, and what lies there now is not the directory that was opened: no number and no absence counts. */
   isAway = false
+  /** Calls into its filesystem that have not come back in time; see Patience. */
+  #unanswered = 0
   /** Sector files that this node has declared from here, as `sealed/s-t01000-7`. */
   readonly announced = new Set<string>()
   /** Those that others put here and that are only served, not declared yet. */
@@ -95,6 +97,23 @@ export class StoragePath {
     const change = await changeOf(this.directory, this.identity)
     this.isAway = change !== null
     this.parked = change ?? (await this.#whyReadOnly())
+  }
+
+  /** A call into its filesystem does not come back: any other would hang, and keep a thread, as well. */
+  get isSilent(): boolean {
+    return this.#unanswered > 0
+  }
+
+  /** @param ms how long was waited */
+  fallSilent(ms: number): void {
+    this.#unanswered += 1
+    this.isAway = true
+    this.parked = `its filesystem has not answered for ${Math.ceil(ms / 1000)} s: is its server, or its disk, there? It is used again when it answers`
+  }
+
+  /** That call came back, with whatever; the next heartbeat looks what lies there. */
+  speakAgain(): void {
+    this.#unanswered -= 1
   }
 
   async #noticeChange(): Promise<void> {

@@ -1,0 +1,75 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import { STORAGE_DEFAULTS } from '../../src/storage/parts.ts'
+import { skipUnless } from '../skip.ts'
+import { ClusterAtHand, sector, until, writeSealed } from './cluster-at-hand.ts'
+
+const settings = { ...STORAGE_DEFAULTS, patienceMs: 2000, reconcileMs: 20_000 }
+const canMount = process.getuid?.() === 0 && existsSync('/dev/fuse')
+const WHY = 'needs root and /dev/fuse to mount a filesystem that never answers'
+
+/** A directory over which, from now on, lies a filesystem that answers nothing. */
+async function silence(t: ExecutionContext<unknown>, directory: string): Promise<ChildProcess> {
+  const script = fileURLToPath(new URL('silent-mount.py', import.meta.url))
+  const child = spawn('python3', [script, directory], { stdio: ['pipe', 'pipe', 'inherit'] })
+  t.teardown(() => speak(child))
+  await once(child.stdout ?? child, 'data')
+  return child
+}
+
+async function speak(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null) return
+  const exited = once(child, 'exit')
+  child.stdin?.end()
+  await exited
+}
+
+test('a disk that never answers is parked and holds up no other, and is used again when it speaks', async (t) => {
+  if (skipUnless(t, canMount, WHY)) return
+  const cluster = await ClusterAtHand.make(t)
+  const [good, bad] = [await cluster.makePath('good', 'store'), await cluster.makePath('bad', 'store')]
+  const one = sector(1)
+  await writeSealed(good, one)
+  const storage = await cluster.startNode('node', [good, bad], { settings })
+  const mount = await silence(t, bad.directory)
+
+  // The first who asks is let go after a while, the others at once.
+  for (let call = 0; call < 20; call++)
+    t.is((await storage.find('sealed', one.ID))?.file, good.fileOf('sealed', one))
+  const parked = {
+    code: 'PATH_PARKED',
+    message: /has not answered for 2 s: is its server, or its disk, there\?/,
+  }
+  await t.throwsAsync(storage.stat(bad.id), parked)
+  t.true((await storage.stat(good.id)).Capacity > 0)
+
+  await speak(mount)
+  const isBack = () =>
+    storage.stat(bad.id).then(
+      ({ Capacity }) => Capacity > 0,
+      () => false,
+    )
+  t.true(await until(cluster.clock, isBack))
+})
+
+test('a node starts without a disk that never answers, and opens it when it does', async (t) => {
+  if (skipUnless(t, canMount, WHY)) return
+  const cluster = await ClusterAtHand.make(t)
+  const [bad, good] = [await cluster.makePath('bad', 'store'), await cluster.makePath('good', 'store')]
+  const mount = await silence(t, bad.directory)
+  const storage = await cluster.startNode('node', [bad, good], { settings })
+  t.true((await storage.stat(good.id)).Capacity > 0)
+  await t.throwsAsync(storage.stat(bad.id), { code: 'UNKNOWN_PATH' })
+  await t.throwsAsync(storage.attach(bad.directory), { message: /has not answered for 2 s/ })
+
+  await speak(mount)
+  const isOpen = () =>
+    storage.stat(bad.id).then(
+      ({ Capacity }) => Capacity > 0,
+      () => false,
+    )
+  t.true(await until(cluster.clock, isOpen))
+})
