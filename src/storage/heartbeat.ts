@@ -78,12 +78,11 @@ export class Heartbeat {
 
   async #lookAt(path: StoragePath): Promise<void> {
     const wasParked = path.parked !== null
-    const { patience } = this.#parts
-    await patience
-      .answerOf(path, () => path.look())
-      .catch((error: unknown) => {
-        if (!path.isSilent) throw error
-      })
+    try {
+      path.apply(await this.#parts.patience.answerOf(path, () => path.appearance()))
+    } catch (error) {
+      if (!path.isSilent) throw error
+    }
     const { parked: change } = path
     if (change === null) {
       if (!wasParked) return

@@ -16,6 +16,8 @@ const PATIENCE_MS = 20_000
  */
 export class Patience {
   readonly #ms: number
+  /** Paths that are being asked; the promise ends with the answer, or with the patience. */
+  readonly #asked = new Map<StoragePath, Promise<unknown>>()
   /** Directories whose opening has not come back. */
   readonly #unopened = new Set<string>()
 
@@ -23,11 +25,20 @@ export class Patience {
     this.#ms = ms
   }
 
-  /** @throws StorageError PATH_PARKED when the disk is silent; what `ask` throws */
+  /**
+   * One question at a time for each path: a disk that falls silent keeps one thread, however many ask.
+   * @throws StorageError PATH_PARKED when the disk is silent; what `ask` throws
+   */
   async answerOf<T>(path: StoragePath, ask: () => Promise<T>): Promise<T> {
+    for (let before = this.#asked.get(path); before !== undefined; before = this.#asked.get(path))
+      await before
     if (path.isSilent) throw path.parkedError()
     const answer = ask()
-    if (await this.#inTime(answer)) return answer
+    const inTime = this.#inTime(answer)
+    this.#asked.set(path, inTime)
+    const isAnswered = await inTime
+    this.#asked.delete(path)
+    if (isAnswered) return answer
     path.fallSilent(this.#ms)
     void ended(answer).then(() => path.speakAgain())
     throw path.parkedError()

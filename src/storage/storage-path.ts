@@ -7,6 +7,13 @@ import { FETCHING } from './scan-path.ts'
 import type { StorageMeta } from './sector-store.ts'
 import { isMountedReadOnly } from './writable.ts'
 
+/** What is found where a path was attached. */
+export interface Appearance {
+  readonly isAway: boolean
+  /** Why nothing may be written, or null. */
+  readonly parked: string | null
+}
+
 /**
  * One attached directory.
  *
@@ -94,9 +101,18 @@ export class StoragePath {
 
   /** Parks the path, or ends its being parked, by what is found there. */
   async look(): Promise<void> {
+    this.apply(await this.appearance())
+  }
+
+  /** What lies there now; changes nothing, for the answer may come too late to be true. */
+  async appearance(): Promise<Appearance> {
     const change = await changeOf(this.directory, this.identity)
-    this.isAway = change !== null
-    this.parked = change ?? (await this.#whyReadOnly())
+    return { isAway: change !== null, parked: change ?? (await this.#whyReadOnly()) }
+  }
+
+  apply({ isAway, parked }: Appearance): void {
+    this.isAway = isAway
+    this.parked = parked
   }
 
   /** A call into its filesystem does not come back: any other would hang, and keep a thread, as well. */
