@@ -28,6 +28,8 @@ export interface NodeOptions {
   readonly listen: string
   /** host:port under which others reach this node; empty or absent: where it listens. */
   readonly advertise?: string
+  /** Without {@link advertise}: the host under which others reach it; absent: the one where it listens. */
+  readonly advertisedHost?: string
   readonly verifier: TokenVerifier
   readonly log: Log
   readonly clock?: Clock
@@ -89,7 +91,8 @@ export async function startNode(options: NodeOptions): Promise<Node> {
 
 function nodeOf(options: NodeOptions, host: string, face: PublicFace, door: Door, http: HttpHost): Node {
   const clock = options.clock ?? systemClock
-  const authority = options.advertise || `${host.includes(':') ? `[${host}]` : host}:${door.port}`
+  const reached = options.advertisedHost ?? host
+  const authority = options.advertise || `${reached.includes(':') ? `[${reached}]` : reached}:${door.port}`
   return {
     url: `http://${authority}`,
     port: door.port,

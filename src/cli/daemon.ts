@@ -15,6 +15,8 @@ import { assertOpenFileLimit } from './file-limit.ts'
 /** What both daemons stand on: a locked repo, a log, and an orderly end. */
 export interface Daemon {
   readonly repo: string
+  /** Directory for small files of running tasks; empty at the start. */
+  readonly scratch: string
   readonly settings: Settings
   readonly log: Log
   readonly clock: Clock
@@ -34,7 +36,15 @@ export async function startDaemon(repo: string, settings: Settings): Promise<Dae
   const clock = systemClock
   const shutdown = new Shutdown({ clock, log: log.logger('main'), deadlineMs: settings.API.ShutdownTimeout })
   shutdown.add('repo lock', () => lock.release())
-  return { repo, settings, log, clock, shutdown }
+  return { repo, scratch: await emptyScratch(repo), settings, log, clock, shutdown }
+}
+
+/** What a killed run left there (a C2's input is some 50 MB) is nobody's any more: the repo is locked. */
+async function emptyScratch(repo: string): Promise<string> {
+  const scratch = join(repo, 'scratch')
+  await rm(scratch, { recursive: true, force: true })
+  await makeDirectories(scratch, 0o700)
+  return scratch
 }
 
 /**

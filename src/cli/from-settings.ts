@@ -4,17 +4,27 @@ import type { Settings } from '../config/settings-table.ts'
 import { SEAL_PROOFS } from '../sectors/proof-types.ts'
 import type { StorageSettings } from '../storage/parts.ts'
 import type { Daemon } from './daemon.ts'
+import { affordableConnections, ownOpenFileLimit } from './file-limit.ts'
 
 /** The port's part of the settings. */
-export function nodeOptions({ settings, log, clock }: Daemon): Omit<NodeOptions, 'verifier'> {
+export async function nodeOptions({ settings, log, clock }: Daemon): Promise<Omit<NodeOptions, 'verifier'>> {
   const { API: api, Storage: storage } = settings
+  const openFiles = await ownOpenFileLimit()
+  const maxConnections = affordableConnections(api.MaxConnections, openFiles)
+  if (maxConnections < api.MaxConnections) {
+    log
+      .logger('main')
+      .warn(`at ${openFiles} open files only ${maxConnections} connections are taken: raise LimitNOFILE`, {
+        setting: `API.MaxConnections = ${api.MaxConnections}`,
+      })
+  }
   return {
     listen: api.ListenAddress,
     advertise: api.RemoteListenAddress,
     log,
     clock,
     parallelTransfers: api.ParallelTransfers,
-    maxConnections: api.MaxConnections,
+    maxConnections,
     progressTimeoutMs: storage.ProgressTimeout,
   }
 }

@@ -8,6 +8,7 @@ import { OfflineChain } from '../chain/offline-chain.ts'
 import type { Settings } from '../config/settings-table.ts'
 import { Pipeline } from '../pipeline/pipeline.ts'
 import { openExecutor } from '../proofs/open-executor.ts'
+import { isEveryAddress, parseListenAddress } from '../protocol/api-info.ts'
 import { dialWorker, type WorkerConnection } from '../protocol/connections.ts'
 import { PERMISSIONS } from '../protocol/method.ts'
 import { pushFile } from '../protocol/reader-streams.ts'
@@ -62,6 +63,7 @@ export async function startSealer(daemon: Daemon, env: NodeJS.ProcessEnv): Promi
 
 async function layGround(daemon: Daemon, env: NodeJS.ProcessEnv): Promise<Ground> {
   const { repo, settings, log, clock, shutdown } = daemon
+  assertReachable(settings)
   const miner = await minerOf(repo)
   const tokens = await SealerTokens.open(repo, clock)
   const token = await tokens.create(PERMISSIONS)
@@ -75,11 +77,29 @@ async function layGround(daemon: Daemon, env: NodeJS.ProcessEnv): Promise<Ground
     log: log.logger('stores'),
     floorBytes: settings.Space.Floor,
   })
-  const node = await startNode({ ...nodeOptions(daemon), verifier: tokens })
+  const node = await startNode({ ...(await nodeOptions(daemon)), verifier: tokens })
   shutdown.add('port', () => node.close(settings.API.ShutdownTimeout))
   const executor = await openExecutor(executorOptions(daemon))
   const info = await describeNode(daemon, node, executor.description)
   return { ...daemon, env, miner, tokens, token, db: state.db, index, space, node, executor, info }
+}
+
+/**
+ * Workers are told where the sealer's files are: from "every address" each would take itself.
+ * @throws SealyardError BAD_SETTING
+ */
+function assertReachable({
+  API: { ListenAddress: listen, RemoteListenAddress: advertised },
+}: Settings): void {
+  const { host, port } = parseListenAddress(listen)
+  if (advertised !== '' || !isEveryAddress(host)) return
+  throw new SealyardError({
+    code: 'BAD_SETTING',
+    level: 'permanent',
+    message:
+      `the sealer is to listen on every address (${listen}), but workers have to be told one: set ` +
+      `API.RemoteListenAddress to the host:port under which they reach it, such as 10.0.0.5:${port}`,
+  })
 }
 
 async function openStorage(ground: Ground): Promise<Storage> {
@@ -134,6 +154,7 @@ async function openOwnWorker(ground: Ground, storage: Storage, scheduler: Schedu
     tasks: ownTasks(settings),
     node: { ...info, kind: 'worker' },
     proofType: proofTypeForSize(miner.SectorSize),
+    scratch: ground.scratch,
     onShutdown: () => undefined,
     log,
     clock,
@@ -184,7 +205,11 @@ function serve(ground: Ground, storage: Storage, scheduler: Scheduler, pipeline:
       scheduler.connect(await dialWorker(url, token, { timeoutMs: settings.API.Timeout })),
     stop: () => void shutdown.stop('Shutdown was called'),
   })
-  node.serve({ table: sealerMethods, implementation, remote: new RemoteAnswers({ storage, executor }) })
+  node.serve({
+    table: sealerMethods,
+    implementation,
+    remote: new RemoteAnswers({ storage, executor, scratch: ground.scratch }),
+  })
 }
 
 /** @throws SealyardError NOT_INITIALISED */

@@ -6,7 +6,7 @@ import { WorkerTokenVerifier } from '../api/worker-tokens.ts'
 import type { LoadedSettings } from '../config/load-settings.ts'
 import type { Settings } from '../config/settings-table.ts'
 import { openExecutor } from '../proofs/open-executor.ts'
-import { parseListenAddress } from '../protocol/api-info.ts'
+import { isEveryAddress, parseListenAddress } from '../protocol/api-info.ts'
 import type { SealerApi, SpaceApi } from '../protocol/apis.ts'
 import { dialSealer } from '../protocol/connections.ts'
 import type { NodeInfo } from '../protocol/types.ts'
@@ -54,7 +54,7 @@ export async function startWorker(
   const storage = await openStorage(ground)
   const worker = await openWorker(ground, storage)
   const { node, executor, session, log } = ground
-  const remote = new RemoteAnswers({ storage, executor })
+  const remote = new RemoteAnswers({ storage, executor, scratch: ground.scratch })
   node.serve({ table: workerMethods, implementation: worker.api, remote })
   // The field's worker uses one token, its miner's, for calls and for fetches.
   await writeEndpointFiles(daemon, node.url, endpoint.token)
@@ -76,8 +76,8 @@ async function layGround(
   const state = await openWorkerState(join(repo, 'state.sqlite'))
   shutdown.add('state', () => state.close())
   const verifier = new WorkerTokenVerifier({ ask: (token) => sealer.AuthVerify(token), clock })
-  const advertise = await advertised(settings, endpoint.url)
-  const node = await startNode({ ...nodeOptions(daemon), advertise, verifier })
+  const advertisedHost = await hostTowards(settings, endpoint.url)
+  const node = await startNode({ ...(await nodeOptions(daemon)), advertisedHost, verifier })
   shutdown.add('port', () => node.close(settings.API.ShutdownTimeout))
   const executor = await openExecutor(executorOptions(daemon))
   const info = await describeNode(daemon, node, executor.description)
@@ -102,6 +102,7 @@ async function openWorker(ground: Ground, storage: Storage): Promise<Worker> {
     tasks: [...STANDING_TASKS, ...switchedTasks(loaded)],
     node: info,
     proofType,
+    scratch: ground.scratch,
     onShutdown: () => void shutdown.stop('Shutdown was called'),
     log,
     clock,
@@ -180,14 +181,10 @@ async function describeNode({ settings }: Daemon, node: Node, executor: string):
   }
 }
 
-/** host:port that others are told, when the node listens on every address. */
-async function advertised(settings: Settings, sealerUrl: string): Promise<string> {
-  const { RemoteListenAddress: chosen, ListenAddress: listen } = settings.API
-  if (chosen !== '') return chosen
-  const { host, port } = parseListenAddress(listen)
-  if (!['0.0.0.0', '::'].includes(host) || port === 0) return ''
-  const address = await addressTowards(sealerUrl)
-  return `${address.includes(':') ? `[${address}]` : address}:${port}`
+/** The address that others are told when the node listens on every one: that from which it reaches its sealer. */
+async function hostTowards({ API: { ListenAddress: listen } }: Settings, sealerUrl: string): Promise<string> {
+  const { host } = parseListenAddress(listen)
+  return isEveryAddress(host) ? addressTowards(sealerUrl) : host
 }
 
 /** `--no-default` drops what was not set explicitly. */

@@ -55,7 +55,7 @@ export const SETTINGS = {
       kind: 'both',
       type: 'string',
       default: '',
-      text: 'host:port under which other nodes reach this one; empty: the listening address',
+      text: 'host:port under which other nodes reach this one; empty: the listening address. A sealer that listens on 0.0.0.0 needs it',
     }),
     Timeout: setting({
       kind: 'both',
@@ -84,7 +84,7 @@ export const SETTINGS = {
       default: 4096,
       least: 16,
       unit: 'connections',
-      text: 'open connections before accepting pauses',
+      text: 'open connections before accepting pauses; fewer where the limit of open files does not suffice for three each',
     }),
   },
   Storage: {
@@ -259,7 +259,7 @@ export const SETTINGS = {
       type: 'duration',
       default: '10s',
       least: 1,
-      text: 'how often the worker asks whether its sealer still knows it; a result that it did not take is offered again twice as often',
+      text: 'how often the worker asks whether its sealer still knows it',
     }),
   },
   Logging: {

@@ -49,8 +49,10 @@ async function created(
   event: SectorEvent,
 ): Promise<SectorRecord> {
   const highest = await highestHeld()
+  // Looked up before: once the sector is there, nothing may fail any more.
+  const isForeign = highest > 0 && (await store.find(highest)) === null
   const record = await store.create(sector, highest, event)
-  if (record.id.Number === highest + 1 && highest > 0 && (await store.find(highest)) === null) {
+  if (record.id.Number === highest + 1 && isForeign) {
     log.info(
       `numbers up to ${highest} are left out: an attached storage path holds a sector of this miner with that number which this sealer did not make`,
       { sector: sectorName(record.id) },

@@ -45,7 +45,9 @@ function run(
     const child = spawn(file, args, { env, stdio: ['ignore', 'ignore', 'pipe'] })
     let said = ''
     let begun = ''
-    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    // First of all: without descriptors left there are no pipes, only this event.
+    child.once('error', (cause) => reject(proofError('PROVER_MISSING', `${file} does not start`, { cause })))
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       said = (said + text).slice(-4000)
       const lines = (begun + text).split('\n')
       begun = lines.pop() ?? ''
@@ -54,7 +56,6 @@ function run(
     const stop = () => child.kill('SIGKILL')
     signal?.addEventListener('abort', stop, { once: true })
     if (signal?.aborted) stop()
-    child.once('error', (cause) => reject(proofError('PROVER_MISSING', `${file} does not start`, { cause })))
     child.once('close', (status) => {
       signal?.removeEventListener('abort', stop)
       resolve({ status, said })

@@ -2,6 +2,7 @@ import { type ChildProcessByStdio, spawn } from 'node:child_process'
 import type { Readable, Writable } from 'node:stream'
 import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
+import { errorCode } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { ChildLog } from './child-log.ts'
 import { codeOfKind, type ProofError, proofError } from './errors.ts'
@@ -107,17 +108,16 @@ class ProverChild {
     const { signal, clock } = this.#options
     const stop = () => this.#kill(aborted(this.#options))
     signal?.addEventListener('abort', stop, { once: true })
+    this.#child.once('error', (cause) => {
+      this.#fault ??= this.#notStarted(cause)
+      // Without descriptors left, no pipe was made and no 'close' will come.
+      if (!this.#hasPipes) reject(this.#fault)
+    })
+    if (!this.#hasPipes) return
     this.#child.stdout.on('data', (chunk: Buffer) => this.#read(chunk))
     this.#child.stderr.on('data', (chunk: Buffer) => this.#log.push(chunk, clock.monotonicMs()))
     // A child that has gone does not read; its end says more than EPIPE.
     this.#child.stdin.on('error', () => undefined)
-    this.#child.once('error', (cause) => {
-      this.#fault ??= this.#error(
-        'PROVER_MISSING',
-        `the prover ${this.#options.command.file} does not start`,
-        cause,
-      )
-    })
     this.#child.once('close', (status, killedBy) => {
       signal?.removeEventListener('abort', stop)
       const final = this.#end(status, killedBy)
@@ -128,6 +128,20 @@ class ProverChild {
       if (this.#state !== 'starting') return
       this.#kill(this.#error('PROVER_PROTOCOL', `the prover was not ready after ${READY_MS / 1000} s`))
     })
+  }
+
+  /** Node makes none when the process has no descriptors left, whatever the types say. */
+  get #hasPipes(): boolean {
+    const streams: readonly unknown[] = [this.#child.stdin, this.#child.stdout, this.#child.stderr]
+    return streams.every((stream) => stream !== undefined && stream !== null)
+  }
+
+  #notStarted(cause: unknown): ProofError {
+    if (['EMFILE', 'ENFILE', 'EAGAIN', 'ENOMEM'].includes(errorCode(cause) ?? '')) {
+      const message = `the prover cannot be started now (${errorCode(cause)}): this host has no more files, processes or memory to give`
+      return this.#error('IO', message, cause)
+    }
+    return this.#error('PROVER_MISSING', `the prover ${this.#options.command.file} does not start`, cause)
   }
 
   #read(chunk: Buffer): void {

@@ -54,6 +54,11 @@ export function parseMultiaddr(text: string): string {
   return `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`
 }
 
+/** Whether a host to listen on means every address of the machine; none that others could call. */
+export function isEveryAddress(host: string): boolean {
+  return host === '0.0.0.0' || host === '::'
+}
+
 /**
  * Where to listen: `/ip4/0.0.0.0/tcp/3456/http`, `0.0.0.0:3456`, `[::]:3456` or `:3456`.
  * @throws ProtocolError BAD_ADDRESS

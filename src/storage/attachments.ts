@@ -294,17 +294,15 @@ export class Attachments {
   async #dropWhatIsMissing(path: StoragePath, believed: readonly Declaration[] = []): Promise<void> {
     const { declarations } = this.#parts
     await path.assertPresent()
-    const here = new Map(
-      await Promise.all(
-        FILE_TYPES.map(async (type) => [type, await scanTypeDirectory(path.directory, type)] as const),
-      ),
-    )
+    const here = new Set<string>()
+    for (const type of FILE_TYPES) {
+      const { sectors } = await scanTypeDirectory(path.directory, type)
+      for (const sector of sectors) here.add(relativeName(type, sector))
+    }
     for (const { SectorFileType: bits, ...sector } of believed) {
       for (const type of fileTypesOf(bits)) {
-        const isHere = here
-          .get(type)
-          ?.sectors.some((each) => each.Miner === sector.Miner && each.Number === sector.Number)
-        if (!isHere && (await this.#isGone(path, type, sector))) await declarations.drop(path, type, sector)
+        if (here.has(relativeName(type, sector)) || !(await this.#isGone(path, type, sector))) continue
+        await declarations.drop(path, type, sector)
       }
     }
   }

@@ -92,7 +92,13 @@ export class Grants {
         await this.#giveBack(ids)
         throw asStorageError(cause, 'the account of space did not answer', { sector })
       })
-    if (answer.outcome === 'granted') return once(() => this.#giveBack(ids))
+    if (answer.outcome === 'granted') {
+      for (const { entry: request } of wanted) {
+        const held = this.#held.get(request.id)
+        if (held !== undefined) this.#held.set(request.id, { ...held, request })
+      }
+      return once(() => this.#giveBack(ids))
+    }
     await this.#giveBack(ids)
     throw storageError({
       code: 'NO_SPACE',
@@ -169,7 +175,8 @@ export class Grants {
       const known = this.#held.get(request.id)
       this.#returning.delete(request.id)
       this.#held.set(request.id, {
-        request,
+        // What is held already is what was granted: a second request that is refused must not change it.
+        request: known?.request ?? request,
         sector,
         task,
         path: want.path,

@@ -1,4 +1,4 @@
-import { describeError } from '../base/errors.ts'
+import { describeError, isSealyardError } from '../base/errors.ts'
 import type { FsStat } from '../protocol/types.ts'
 import type { Attachments } from './attachments.ts'
 import type { StorageParts } from './parts.ts'
@@ -102,7 +102,7 @@ export class Heartbeat {
 
   /** An index that does not know the path (its state is new) is told everything again. */
   async #introduceAgain(path: StoragePath, cause: unknown): Promise<void> {
-    if (!/unknown storage|isn't registered|not found/i.test(describeError(cause)) || path.isAway) return
+    if (path.isAway || !isUnknownTo(cause)) return
     await this.#attachments.redeclare(path.id, false).catch((error: unknown) => {
       this.#parts.log.warn('a storage path could not be attached anew', {
         storagePath: path.id,
@@ -110,4 +110,10 @@ export class Heartbeat {
       })
     })
   }
+}
+
+/** Whether the index does not know the path; a lotus miner has no code for it, only words. */
+function isUnknownTo(cause: unknown): boolean {
+  if (isSealyardError(cause, 'UNKNOWN_PATH')) return true
+  return /unknown storage|isn't registered|not found/i.test(describeError(cause))
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
+import { link, mkdir, readFile, rename, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describeError, errorCode } from '../base/errors.ts'
 import { syncDirectory } from '../base/write-durably.ts'
@@ -52,33 +52,42 @@ const NONCE = /^[0-9a-f]{32}$/
 const FULL = ['ENOSPC', 'EDQUOT']
 
 async function readOrMakeNonce(directory: string): Promise<string | null> {
-  const file = nonceFile(directory)
+  const own = join(directory, OWN_DIRECTORY)
+  // Made whole under another name first: however slow the disk is, nobody ever sees half a nonce.
+  const made = `${nonceFile(directory)}-${randomBytes(8).toString('hex')}`
   try {
-    await mkdir(join(directory, OWN_DIRECTORY), { recursive: true, mode: 0o755 })
-    // One that stays unreadable was cut off by a stop or a full disk: nobody writes it any more.
-    if ((await readNonce(directory)) === null) await rm(file, { force: true })
-    await writeFile(file, randomBytes(16).toString('hex'), { flag: 'wx', mode: 0o644, flush: true })
-    await syncDirectory(join(directory, OWN_DIRECTORY))
+    const known = await readNonce(directory)
+    if (known !== null) return known
+    await mkdir(own, { recursive: true, mode: 0o755 })
+    await writeFile(made, randomBytes(16).toString('hex'), { flag: 'wx', mode: 0o644, flush: true })
+    await publishNonce(made, directory)
+    await syncDirectory(own)
   } catch (error) {
     const code = errorCode(error) ?? ''
-    if (FULL.includes(code)) await rm(file, { force: true })
-    else if (!['EEXIST', 'EROFS', 'EACCES', 'EPERM'].includes(code)) throw error
+    if (![...FULL, 'EROFS', 'EACCES', 'EPERM'].includes(code)) throw error
+  } finally {
+    await rm(made, { force: true }).catch(() => undefined)
   }
   return readNonce(directory)
 }
 
-/** Another daemon may be writing it this moment: what is not whole is read again for half a second. */
-async function readNonce(directory: string): Promise<string | null> {
-  for (let attempt = 0; attempt < 10; attempt++) {
-    const text = await readFile(nonceFile(directory), 'utf8').catch((error: unknown) => {
-      if (errorCode(error) === 'ENOENT') return null
-      throw error
-    })
-    if (text === null) return null
-    if (NONCE.test(text.trim())) return text.trim()
-    await new Promise((resolve) => setTimeout(resolve, 50))
+/** The first one wins; what lies there and is no nonce was cut off by a power cut, and is replaced. */
+async function publishNonce(made: string, directory: string): Promise<void> {
+  try {
+    await link(made, nonceFile(directory))
+  } catch (error) {
+    if (errorCode(error) !== 'EEXIST') return rename(made, nonceFile(directory))
+    if ((await readNonce(directory)) === null) await rename(made, nonceFile(directory))
   }
-  return null
+}
+
+/** Null where there is none, and where something else lies. */
+async function readNonce(directory: string): Promise<string | null> {
+  const text = await readFile(nonceFile(directory), 'utf8').catch((error: unknown) => {
+    if (errorCode(error) === 'ENOENT') return ''
+    throw error
+  })
+  return NONCE.test(text.trim()) ? text.trim() : null
 }
 
 function nonceFile(directory: string): string {

@@ -1,5 +1,4 @@
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { PostKind, TaskExecutor } from '../proofs/task-executor.ts'
 import type { Cid, FsStat } from '../protocol/types.ts'
@@ -38,7 +37,7 @@ export interface RemoteAnswersOptions {
   readonly storage: RemoteStorage
   readonly executor: Pick<TaskExecutor, 'vanillaPost'>
   /** Directory below which a proof may make a private one; the system's temporary directory by default. */
-  readonly scratch?: string
+  readonly scratch: string
 }
 
 /** What this node answers of `/remote`, but for the sector files themselves. */
@@ -50,7 +49,7 @@ export class RemoteAnswers {
   constructor({ storage, executor, scratch }: RemoteAnswersOptions) {
     this.#storage = storage
     this.#executor = executor
-    this.#scratch = scratch ?? tmpdir()
+    this.#scratch = scratch
   }
 
   stat(pathId: string): Promise<FsStat> {

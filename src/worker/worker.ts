@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { tmpdir } from 'node:os'
 import type { Kysely } from 'kysely'
 import type { Clock } from '../base/clock.ts'
 import { describeError } from '../base/errors.ts'
@@ -28,8 +27,8 @@ export interface WorkerOptions {
   readonly node: NodeInfo
   /** Seal proof type of the cluster's sectors: C2 is offered only when this host has parameters for it. */
   readonly proofType: number
-  /** Directory for C2's input; the system's temporary directory by default. */
-  readonly scratch?: string
+  /** Directory for C2's input. What an earlier run left in it may go before this one begins. */
+  readonly scratch: string
   /** How long a result that the sealer did not take waits; 5 s by default. */
   readonly retryMs?: number
   readonly onShutdown: () => void
@@ -77,7 +76,7 @@ export class Worker {
       clock,
       log: logger,
     })
-    const tools = { storage, executor, readers, scratch: options.scratch ?? tmpdir(), log: logger }
+    const tools = { storage, executor, readers, scratch: options.scratch, log: logger }
     const face = { session, node, info }
     const { onShutdown } = options
     const api = workerApi({ face, switch: power, tasks, calls, storage, tools, log, onShutdown })

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { assertOpenFileLimit, openFileLimit } from '../../src/cli/file-limit.ts'
+import { affordableConnections, assertOpenFileLimit, openFileLimit } from '../../src/cli/file-limit.ts'
 
 const table = (soft: string) => `Limit                     Soft Limit           Hard Limit           Units
 Max processes             127000               127000               processes
@@ -19,4 +19,10 @@ test('refuses a limit below what a daemon needs, and says both numbers', async (
     code: 'FILE_LIMIT',
     message: /may have \d+ files open, a daemon needs at least 1099511627776; .*LimitNOFILE=100000/,
   })
+})
+
+test('connections leave open files for the work itself', (t) => {
+  t.is(affordableConnections(4096, Number.POSITIVE_INFINITY), 4096)
+  t.is(affordableConnections(4096, 100_000), 4096)
+  t.is(affordableConnections(4096, 4096), 1024)
 })

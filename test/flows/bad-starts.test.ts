@@ -64,6 +64,11 @@ async function sealerStarts(
       line: /is no sealer repo yet; make it with 'sealyard-sealer init/,
     },
     {
+      name: 'every address to listen on, and none to tell others',
+      typed: starting(plain, '--listen', '0.0.0.0:0'),
+      line: /workers have to be told one: set API\.RemoteListenAddress to the host:port/,
+    },
+    {
       name: 'an unsupported sector size',
       typed: {
         program: 'sealer',

@@ -1,7 +1,9 @@
+import { spawnSync } from 'node:child_process'
 import test, { type ExecutionContext } from 'ava'
 import { FakeClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import { type ChildOptions, runChild } from '../../src/proofs/prover-child.ts'
+import { TOP } from '../source-files.ts'
 import { temporary } from './sector-at-hand.ts'
 
 const READY = `say({ ready: { prover: 'scripted' } })`
@@ -120,4 +122,25 @@ test('a panic is a bug, with its text', async (t) => {
 test('a command that is not there pauses the host', async (t) => {
   const missing = child(t, '', { command: { file: '/does/not/exist', args: [] } })
   t.like(await t.throwsAsync(missing, { code: 'PROVER_MISSING' }), { level: 'critical' })
+})
+
+test('a host that has no more files to give fails the task for now, and not the daemon', (t) => {
+  const module = new URL('../../src/proofs/prover-child.ts', import.meta.url).href
+  const program = `
+    const { openSync } = await import('node:fs')
+    const { runChild } = await import('${module}')
+    const { systemClock } = await import('${new URL('../../src/base/clock.ts', import.meta.url).href}')
+    const { silentLogger } = await import('${new URL('../../src/base/log.ts', import.meta.url).href}')
+    try { for (;;) openSync('/dev/null') } catch (error) { if (error.code !== 'EMFILE') throw error }
+    const options = { command: { file: process.execPath, args: [] }, environment: {}, directory: '/', task: { name: 'x' } }
+    runChild({ ...options, sector: null, log: silentLogger, clock: systemClock }).catch((error) => {
+      console.log(error.code, error.level, error.message)
+    })
+  `
+  const shell = 'ulimit -n 256; exec "$0" --import tsx --input-type=module -e "$1"'
+  const { stdout, stderr } = spawnSync('sh', ['-c', shell, process.execPath, program], {
+    cwd: TOP,
+    encoding: 'utf8',
+  })
+  t.regex(stdout, /^IO temporary the prover cannot be started now \(EMFILE\)/, stderr)
 })

@@ -61,7 +61,11 @@ test('a disk that never answers is parked and holds up no other, and is used aga
   t.true(await until(cluster.clock, isBack))
   // Watched again: what is put there from now on is declared.
   await writeSealed(bad, put)
-  t.true(await until(cluster.clock, async () => (await cluster.holders(put, SEALED)).some((id) => id.startsWith(bad.id))))
+  t.true(
+    await until(cluster.clock, async () =>
+      (await cluster.holders(put, SEALED)).some((id) => id.startsWith(bad.id)),
+    ),
+  )
 })
 
 test('a node starts without a disk that never answers, and opens it when it does', async (t) => {

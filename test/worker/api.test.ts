@@ -52,6 +52,7 @@ async function workerAtHand(
     storage: storage.asNodeStorage(more),
     executor: executor.asExecutor(),
     readers: tools.readers,
+    scratch: storage.directory,
     db,
     returns: sealer.api,
     info: { hostname: 'wk1', ignoreResources: false, noSwap: true, resources: NEEDS },

@@ -37,6 +37,7 @@ test('a worker seals a sector on its own paths and moves it to the store; nothin
     storage,
     executor,
     readers: { receive: () => Promise.reject(new Error('no reader was announced')) },
+    scratch: cluster.directory,
     db: await stateAtHand(t),
     returns: sealer.api,
     info: { hostname: 'wk1', ignoreResources: false, noSwap: false, resources: {} },
