@@ -1,11 +1,13 @@
+import { writeFileSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { SealyardError } from '../base/errors.ts'
+import { describeError, SealyardError } from '../base/errors.ts'
 import { createClient } from '../protocol/rpc-client.ts'
 import { sealerMethods } from '../protocol/sealer-methods.ts'
 import { workerMethods } from '../protocol/worker-methods.ts'
 import { command, type RunningNode, spell, startDaemon, stopDaemon, type TourNode } from './daemons.ts'
 import { freePort } from './host-facts.ts'
+import type { Interrupts } from './interrupts.ts'
 import { say } from './say.ts'
 
 export const MINER = 1005
@@ -27,17 +29,24 @@ export async function clearScratch(directory: string): Promise<void> {
       message: `an earlier tour still runs in ${directory} (processes ${running.join(', ')}); end it with Ctrl-C, or kill these processes, and start again`,
     })
   }
-  await rm(directory, { recursive: true, force: true })
+  await rm(directory, { recursive: true, force: true }).catch((cause: unknown) => {
+    throw new SealyardError({
+      code: 'TOUR_SCRATCH',
+      level: 'permanent',
+      message: `the scratch directory of an earlier tour, ${directory}, cannot be removed (${describeError(cause)}); remove it as the user whose tour it was, and start again`,
+      cause,
+    })
+  })
   await mkdir(join(directory, 'logs'), { recursive: true })
 }
 
 async function runningPids(directory: string): Promise<number[]> {
   const text = await readFile(join(directory, 'pids.json'), 'utf8').catch(() => '[]')
-  const pids = JSON.parse(text) as number[]
+  const pids = text.match(/\d+/g) ?? []
   const alive = await Promise.all(
     pids.map(async (pid) => {
       const line = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')
-      return line.includes(directory) ? pid : 0
+      return line.includes(directory) ? Number(pid) : 0
     }),
   )
   return alive.filter((pid) => pid !== 0)
@@ -92,18 +101,19 @@ AlwaysKeepUnsealedCopy = false
 
 /**
  * Starts the three daemons and attaches their paths; all that was started is stopped again when that fails.
- * @param signal gives the start up
+ * An interrupt gives the start up.
  */
-export async function startCluster(directory: string, signal: AbortSignal): Promise<Cluster> {
+export async function startCluster(directory: string, interrupts: Interrupts): Promise<Cluster> {
+  const { stopping: signal, killing } = interrupts
   const { sealer, workers } = await nodes(directory)
   await configure(sealer)
   const spawned: RunningNode[] = []
   const start = (node: TourNode) => {
     const onSpawn = (running: RunningNode) => {
       spawned.push(running)
-      return rememberPids(directory, spawned)
+      rememberPids(directory, spawned)
     }
-    return startDaemon(node, join(directory, 'logs'), { onSpawn, signal })
+    return startDaemon(node, join(directory, 'logs'), { onSpawn, signal, killing })
   }
   try {
     const running = await start(sealer)
@@ -122,8 +132,9 @@ export async function startCluster(directory: string, signal: AbortSignal): Prom
   }
 }
 
-async function rememberPids(directory: string, running: readonly RunningNode[]): Promise<void> {
-  await writeFile(join(directory, 'pids.json'), JSON.stringify(running.map((node) => node.child.pid)))
+/** At one go: two workers start beside each other, and two writes at a time would leave a mixture. */
+function rememberPids(directory: string, running: readonly RunningNode[]): void {
+  writeFileSync(join(directory, 'pids.json'), JSON.stringify(running.map((node) => node.child.pid)))
 }
 
 async function attachPaths(cluster: Cluster): Promise<void> {
@@ -198,8 +209,8 @@ export async function writeClusterFile(cluster: Cluster, sector: number, pieceFi
 }
 
 /** Workers first, so that their last results still reach the sealer. */
-export async function stopCluster(cluster: Cluster): Promise<void> {
+export async function stopCluster(cluster: Cluster, killing: AbortSignal): Promise<void> {
   const stops = await Promise.all(cluster.workers.map((worker) => stopDaemon(worker)))
   stops.push(await stopDaemon(cluster.sealer))
-  if (stops.includes(false)) say('a daemon had to be killed: it did not stop within 30 s')
+  if (stops.includes(false) && !killing.aborted) say('a daemon had to be killed: it did not stop within 30 s')
 }

@@ -57,13 +57,15 @@ export interface Starting {
   readonly onSpawn?: (node: RunningNode) => Promise<void> | void
   /** Gives the start up. */
   readonly signal?: AbortSignal
+  /** Kills the daemon at once, whether it starts, runs or stops. */
+  readonly killing?: AbortSignal
 }
 
 /** Starts a daemon with its log in a file, and waits until it answers; one that does not is stopped. */
 export async function startDaemon(
   node: TourNode,
   logDirectory: string,
-  { onSpawn, signal }: Starting = {},
+  { onSpawn, signal, killing }: Starting = {},
 ): Promise<RunningNode> {
   signal?.throwIfAborted()
   const log = join(logDirectory, `${node.name}.log`)
@@ -79,6 +81,7 @@ export async function startDaemon(
     },
   )
   closeSync(output)
+  killing?.addEventListener('abort', () => killGroup(child), { once: true })
   const running = { ...node, url: `http://127.0.0.1:${node.port}`, log, child }
   try {
     await onSpawn?.(running)
@@ -118,12 +121,18 @@ async function diedEarly(node: RunningNode): Promise<SealyardError> {
   })
 }
 
+/** A daemon leads a process group of its own; what it runs, such as a prover, is in it and goes with it. */
+function killGroup({ pid, exitCode, signalCode }: ChildProcess): void {
+  if (pid === undefined || exitCode !== null || signalCode !== null) return
+  process.kill(-pid, 'SIGKILL')
+}
+
 /** Stops a daemon politely; after the deadline for good. @returns whether it went by itself */
 export async function stopDaemon(node: RunningNode, deadlineMs = 30_000): Promise<boolean> {
   if (node.child.exitCode !== null || node.child.signalCode !== null) return true
   const ended = once(node.child, 'exit')
   node.child.kill('SIGTERM')
-  const timer = setTimeout(() => node.child.kill('SIGKILL'), deadlineMs)
+  const timer = setTimeout(() => killGroup(node.child), deadlineMs)
   await ended
   clearTimeout(timer)
   return node.child.signalCode !== 'SIGKILL'

@@ -1,33 +1,21 @@
-import { constants, readFileSync } from 'node:fs'
+import { constants } from 'node:fs'
 import { copyFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { cpus, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { formatBytes } from '../base/bytes.ts'
+import { hostAbilities } from '../storage/host-abilities.ts'
 
 /** What this host lacks that a sealing host may have; nothing here stops the tour. */
 export async function hostNotes(directory: string): Promise<string[]> {
-  const notes = [`host: ${cpus().length} processors, ${formatBytes(totalmem())} of memory, Linux ${kernel()}`]
+  const { ioUring, root, kernel } = hostAbilities()
+  const notes = [`host: ${cpus().length} processors, ${formatBytes(totalmem())} of memory, Linux ${kernel}`]
   if (!(await canReflink(directory))) {
     notes.push('no reflink on this filesystem: between paths where a rename does not do, bytes are copied')
   }
-  if (ioUringDisabled())
-    notes.push('io_uring is switched off on this host: copies use ordinary reads and writes')
-  if (process.getuid?.() !== 0) notes.push('not root: nothing in the tour needs it')
+  if (!ioUring) notes.push('no io_uring for this process: copies use ordinary reads and writes')
+  if (!root) notes.push('not root: nothing in the tour needs it')
   return notes
-}
-
-function kernel(): string {
-  return readFileSync('/proc/sys/kernel/osrelease', 'utf8').trim()
-}
-
-function ioUringDisabled(): boolean {
-  try {
-    return readFileSync('/proc/sys/kernel/io_uring_disabled', 'utf8').trim() !== '0'
-  } catch {
-    // Kernels before 6.6 have no such switch.
-    return false
-  }
 }
 
 async function canReflink(directory: string): Promise<boolean> {

@@ -4,6 +4,8 @@ import { describeError } from '../base/errors.ts'
 import { type Cluster, clearScratch, startCluster, stopCluster } from './cluster.ts'
 import { tellWhatIsLeft, tellWhatToTry } from './farewell.ts'
 import { hostNotes } from './host-facts.ts'
+import { Interrupts } from './interrupts.ts'
+import { moveCacheIfNeeded } from './parameter-cache.ts'
 import { PostParameters } from './post-parameters.ts'
 import { heading, say } from './say.ts'
 import { sealOneSector } from './sector-journey.ts'
@@ -22,20 +24,21 @@ async function tour(once: boolean): Promise<void> {
   heading(`the tour works below ${directory}`)
   await mkdir(directory, { recursive: true })
   for (const note of await hostNotes(directory)) say(note)
+  await moveCacheIfNeeded(process.env, join(directory, 'cache'))
   // From here on a Ctrl-C stops what was started; before, nothing was.
-  const { signal, interrupted } = untilInterrupted()
+  const interrupts = Interrupts.listen()
   const parameters = PostParameters.begin()
   try {
     heading('three daemons of one storage provider')
-    const cluster = await startCluster(directory, signal)
+    const cluster = await startCluster(directory, interrupts)
     try {
-      await show(cluster, parameters, interrupted, once)
+      await show(cluster, parameters, interrupts.interrupted(), once)
     } finally {
-      await stopCluster(cluster)
+      await stopCluster(cluster, interrupts.killing)
     }
   } catch (error) {
     // The journey and the start end with their cluster; their complaints about that are no news.
-    if (!signal.aborted) throw error
+    if (!interrupts.stopping.aborted) throw error
     process.exitCode = 130
   } finally {
     parameters.cancel()
@@ -57,20 +60,6 @@ async function show(
     tellWhatToTry(cluster)
     await interrupted
   }
-}
-
-function untilInterrupted() {
-  const stop = new AbortController()
-  const interrupted = new Promise<'interrupted'>((resolve) => {
-    for (const name of ['SIGINT', 'SIGTERM'] as const) {
-      process.once(name, () => {
-        say('stopping the daemons; tasks that run may take up to 20 s to end')
-        stop.abort(new Error(`ended by ${name}`))
-        resolve('interrupted')
-      })
-    }
-  })
-  return { signal: stop.signal, interrupted }
 }
 
 const unknown = process.argv.slice(2).filter((argument) => argument !== '--once')

@@ -13,6 +13,8 @@ const POLL_MS = 40
 /** Longest time without news; C2 alone, where its parameters are here, takes minutes. */
 const LIMIT_MS = 120_000
 const PROVING_LIMIT_MS = 1_800_000
+/** A step that failed so often fails for a reason that waiting does not mend. */
+const FAILURES = 3
 const LONG_PROOF_MS = 3_000
 
 /** Follows a sector and tells each step and each move as it is done. */
@@ -46,7 +48,7 @@ export class SectorWatch {
     ])
   }
 
-  /** Waits for a state. @throws SealyardError when nothing ends for two minutes, C2 excepted */
+  /** Waits for a state. @throws SealyardError when it fails again and again, or nothing ends for two minutes, C2 excepted */
   async until(state: string): Promise<SectorStatus> {
     this.#lastStepAt = performance.now()
     for (;;) {
@@ -55,6 +57,7 @@ export class SectorWatch {
       this.#sayEvents(status)
       if (status.State === state) return status
       this.#sayLongProof(status)
+      if (status.Log.filter((event) => event.Kind === 'error').length >= FAILURES) throw this.#failing(status)
       const limitMs = status.State === 'Committing' ? PROVING_LIMIT_MS : LIMIT_MS
       if (performance.now() - this.#lastStepAt > limitMs) throw this.#late(status)
       await new Promise((resolve) => setTimeout(resolve, POLL_MS))
@@ -105,6 +108,14 @@ export class SectorWatch {
 
   sayTotals(): void {
     say(`${this.#toldTransfers.size} sector files moved, ${this.#networkBytes} bytes over the network`)
+  }
+
+  #failing(status: SectorStatus): SealyardError {
+    return new SealyardError({
+      code: 'SECTOR_FAILS',
+      level: 'permanent',
+      message: `sector ${this.#number} failed ${FAILURES} times, and stands in ${status.State}: ${status.LastErr}`,
+    })
   }
 
   #late(status: SectorStatus): SealyardError {
