@@ -42,7 +42,7 @@ class Reader {
 
   /** Types one line. Daemons stay in the background, as in a terminal of their own. */
   async type(line: string): Promise<void> {
-    const [, unsealed] = /sectors unseal (\d+)/.exec(line) ?? []
+    const [, unsealed] = /sectors (?:unseal|commit2-input) (\d+)/.exec(line) ?? []
     if (unsealed !== undefined) await this.#untilProving(unsealed)
     const text = line
       .replaceAll('/tmp/sealyard', this.#home)
