@@ -23,7 +23,7 @@ async function found<T>(look: () => Promise<T | null>, limitMs = 60_000): Promis
   for (;;) {
     const value = await look()
     if (value !== null) return value
-    if (performance.now() > deadline) throw new Error(`${look} found nothing in ${limitMs} ms`)
+    if (performance.now() > deadline) throw new Error(`nothing found in ${limitMs} ms by ${String(look)}`)
     await new Promise((resolve) => setTimeout(resolve, 25))
   }
 }

@@ -112,6 +112,7 @@ test.serial('the tour refuses what it does not know, with the status of wrong us
 
 test.serial('a second Ctrl-C kills the daemons instead of leaving them behind', async (t) => {
   const { child, output } = startTour()
+  const closed = once(child, 'close')
   await until(child, () => output().includes('worker04 http'))
   const pids = await pidsOfTour()
   t.is(pids.length, 3, output())
@@ -124,7 +125,7 @@ test.serial('a second Ctrl-C kills the daemons instead of leaving them behind', 
     child.kill('SIGINT')
     await new Promise((resolve) => setTimeout(resolve, 100))
   }
-  await once(child, 'close')
+  await closed
   t.is(child.exitCode, 130, output())
   t.regex(output(), /killing the daemons/)
   t.regex(output(), /left behind in .*\.tour/)
@@ -133,11 +134,12 @@ test.serial('a second Ctrl-C kills the daemons instead of leaving them behind', 
 
 test.serial('a tour whose output nobody reads any more stops its daemons', async (t) => {
   const { child, output } = startTour()
+  const exited = once(child, 'exit')
   await until(child, () => output().includes('worker04 http'))
   const pids = await pidsOfTour()
   child.stdout?.destroy()
   child.stderr?.destroy()
-  await once(child, 'exit')
+  await exited
   t.not(child.exitCode, null, 'it ends by itself, not by a signal')
   for (const pid of pids) t.false(await runs(pid), `process ${pid} still runs`)
 })
