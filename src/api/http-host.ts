@@ -4,6 +4,7 @@ import type { Caller } from '../protocol/rpc-server.ts'
 import type { SocketEnd, SocketSession } from '../protocol/rpc-websocket.ts'
 import { apiError } from './errors.ts'
 import { empty, type HttpAnswer, type HttpRequest, type RouteResult } from './http-types.ts'
+import { SpareResponse } from './spare-response.ts'
 
 export interface HttpHostOptions {
   readonly log: Logger
@@ -32,6 +33,7 @@ export class HttpHost {
   readonly #server: HyperExpress.Server
   readonly #options: HttpHostOptions
   readonly #sockets = new Set<HyperExpress.Websocket>()
+  #spare: SpareResponse | undefined
 
   private constructor(options: HttpHostOptions) {
     requireNativeServer()
@@ -51,6 +53,7 @@ export class HttpHost {
   static async listen(options: HttpHostOptions): Promise<HttpHost> {
     const host = new HttpHost(options)
     await host.#server.listen(0, '127.0.0.1')
+    host.#spare = await SpareResponse.open(host.#server)
     return host
   }
 
@@ -73,6 +76,7 @@ export class HttpHost {
     await Promise.race([this.#server.shutdown(), late])
     clearTimeout(timer)
     for (const socket of this.#sockets) socket.destroy()
+    this.#spare?.close()
     this.#server.close()
   }
 
@@ -100,7 +104,7 @@ export class HttpHost {
     const admitted = await this.#options.admit(requestOf(raw, tunnel))
     if (response.completed) return
     if ('status' in admitted) send(response, 'GET', admitted)
-    else response.upgrade({ caller: admitted, tunnel } satisfies UpgradeContext)
+    else this.#spare?.upgrade(response, { caller: admitted, tunnel } satisfies UpgradeContext)
   }
 
   #open(socket: HyperExpress.Websocket): void {
