@@ -10,6 +10,7 @@ use rustix::net::{RecvFlags, SendFlags};
 
 use super::observer::Gauge;
 use super::poller::{Interest, Poller};
+use super::upstream::Upstream;
 
 /// A connection; dropping it closes it.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Connection {
     pub peer: SocketAddr,
     /// Read from the socket, not yet part of any request.
     pub buffer: Vec<u8>,
+    /// The way to the control plane that the request before this one took.
+    pub upstream: Option<Box<Upstream>>,
     interest: Interest,
     _open: Gauge,
 }
@@ -39,6 +42,7 @@ impl Connection {
             socket,
             peer,
             buffer: Vec::new(),
+            upstream: None,
             interest: Interest::NONE,
             _open: open,
         }

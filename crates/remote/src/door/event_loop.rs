@@ -262,6 +262,7 @@ impl EventLoop {
                 self.hold(key, State::Tunnel(tunnel), until);
             }
             Outcome::Unreachable => self.no_upstream(key, tunnel.into_client()),
+            Outcome::Answered => self.tunnelled(key, *tunnel),
             Outcome::Ended => self.linger(key, tunnel.into_client()),
             Outcome::HandedBack => self.parse(key, tunnel.into_client(), None),
             Outcome::Broken => tunnel.into_client().destroy(),

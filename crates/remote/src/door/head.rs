@@ -19,8 +19,8 @@ const PUSH: &str = "/rpc/streams/v0/push/";
 pub enum Reading {
     /// The head is not complete.
     More,
-    /// Not ours: the whole connection is tunnelled.
-    Tunnel,
+    /// Not ours: tunnelled. Without an outline the rest of the connection is, unread.
+    Tunnel(Option<Outline>),
     /// Answered with this status and closed.
     Refuse(u16),
     /// Handled here.
@@ -85,6 +85,17 @@ pub struct Conditions {
     pub if_unmodified_since: Option<String>,
 }
 
+/// How long a request is that goes to the control plane.
+#[derive(Clone, Copy, Debug)]
+pub struct Outline {
+    /// Its answer has no body.
+    pub head_only: bool,
+    pub body: Framing,
+    pub keep_alive: bool,
+    /// Bytes the head takes.
+    pub head_length: usize,
+}
+
 /// A request that is handled here.
 #[derive(Clone, Debug)]
 pub struct Request {
@@ -99,6 +110,18 @@ pub struct Request {
     pub keep_alive: bool,
     /// Bytes the head took.
     pub head_length: usize,
+}
+
+impl Request {
+    /// For a request that goes to the control plane all the same.
+    pub fn outline(&self) -> Outline {
+        Outline {
+            head_only: self.method == Method::Head,
+            body: self.body,
+            keep_alive: self.keep_alive,
+            head_length: self.head_length,
+        }
+    }
 }
 
 /// Reads what has arrived on a connection between two requests.
@@ -119,7 +142,7 @@ fn try_read(bytes: &[u8]) -> Step<Box<Request>> {
     match bytes.first() {
         None => return Break(Reading::More),
         // An empty line first: httparse would skip it, the parser behind the tunnel does not.
-        Some(b'\r' | b'\n') => return Break(Reading::Tunnel),
+        Some(b'\r' | b'\n') => return Break(Reading::Tunnel(None)),
         Some(_) => {}
     }
     let head = complete_head(bytes)?;
@@ -143,7 +166,12 @@ fn try_read(bytes: &[u8]) -> Step<Box<Request>> {
     let fields = Fields::collect(parsed.headers, version)?;
     let (path, query) = url.split_once('?').unwrap_or((url, ""));
     let Some((method, target)) = route(method, path) else {
-        return Break(Reading::Tunnel);
+        return Break(Reading::Tunnel(Some(Outline {
+            head_only: method == "HEAD",
+            body: fields.body,
+            keep_alive: fields.keep_alive,
+            head_length: head.len(),
+        })));
     };
     if fields.doubtful || (method != Method::Push && fields.body != Framing::Length(0)) {
         return refuse(400);
@@ -237,6 +265,7 @@ mod tests {
         match read(text.as_bytes()) {
             Reading::Native(request) => format!("native {:?}", request.target),
             Reading::Refuse(status) => format!("refuse {status}"),
+            Reading::Tunnel(_) => "tunnel".to_owned(),
             other => format!("{other:?}").to_lowercase(),
         }
     }

@@ -14,8 +14,10 @@ mod archive;
 mod conditions;
 mod connection;
 mod event_loop;
+mod exchange;
 mod expectations;
 mod fields;
+mod flow;
 mod front_door;
 mod head;
 mod http_date;
@@ -38,6 +40,7 @@ mod tokens;
 mod transfer;
 mod tunnel;
 mod upload;
+mod upstream;
 
 pub use front_door::{FrontDoor, Options};
 pub use observer::{Event, Level, Observer, StatsNow};

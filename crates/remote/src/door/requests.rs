@@ -6,7 +6,7 @@ use rustix::net::Shutdown;
 
 use super::connection::{Connection, Io, send};
 use super::event_loop::{EventLoop, State};
-use super::head::{self, Authorization, Framing, Method, Reading, Request, Target};
+use super::head::{self, Authorization, Framing, Method, Outline, Reading, Request, Target};
 use super::inbox::Message;
 use super::intake::Intake;
 use super::job::{Handed, Job};
@@ -33,13 +33,15 @@ impl EventLoop {
                 self.hold(key, State::Head(connection), Some(until));
             }
             Reading::Refuse(status) => self.reply(key, connection, reply::empty(status, false)),
-            Reading::Tunnel => self.open_tunnel(key, connection),
+            Reading::Tunnel(outline) => self.open_tunnel(key, connection, outline),
             // The control plane may know of it: another node may have put it on a path that both see.
             Reading::Native(request) if self.is_unknown(&request) => {
-                self.open_tunnel(key, connection)
+                self.open_tunnel(key, connection, Some(request.outline()))
             }
             Reading::Native(mut request) => {
                 connection.buffer.drain(..request.head_length);
+                // A transfer may last for hours, and the control plane does not wait.
+                connection.upstream = None;
                 request.keep_alive &= self.closing.is_none();
                 self.authorize(key, connection, request);
             }
@@ -56,11 +58,12 @@ impl EventLoop {
         }
     }
 
-    fn open_tunnel(&mut self, key: u64, mut connection: Connection) {
+    fn open_tunnel(&mut self, key: u64, mut connection: Connection, outline: Option<Outline>) {
         self.release(key, &mut connection);
         let shared = &self.shared;
         match Tunnel::open(
             connection,
+            outline,
             shared.options.upstream_port,
             &shared.peers,
             &shared.stats,
@@ -73,6 +76,12 @@ impl EventLoop {
                 self.no_upstream(key, connection);
             }
         }
+    }
+
+    /// The control plane has answered a request, and the client may send another.
+    pub fn tunnelled(&mut self, key: u64, tunnel: Tunnel) {
+        let connection = tunnel.into_client_and_way(&self.poller, key);
+        self.next(key, connection, true);
     }
 
     pub fn no_upstream(&mut self, key: u64, connection: Connection) {
@@ -259,7 +268,7 @@ impl EventLoop {
     pub fn go_on_replying(
         &mut self,
         key: u64,
-        mut connection: Connection,
+        connection: Connection,
         bytes: Vec<u8>,
         mut at: usize,
         keep_alive: bool,
@@ -283,6 +292,11 @@ impl EventLoop {
                 Io::Ended | Io::Failed(_) => return,
             }
         }
+        self.next(key, connection, keep_alive);
+    }
+
+    /// Goes on after an answer.
+    fn next(&mut self, key: u64, mut connection: Connection, keep_alive: bool) {
         if connection.buffer.is_empty() {
             return self.answered(key, connection, keep_alive);
         }
