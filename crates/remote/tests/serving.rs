@@ -2,6 +2,7 @@
 
 mod site;
 
+use std::io::{Read, Write};
 use std::time::Duration;
 
 use remote::FileType::{Cache, Sealed, Unsealed};
@@ -92,6 +93,30 @@ fn files_and_calls_share_a_connection() {
         "GET /remote/stat/abc "
     );
     assert_eq!(site.door.stats().accepted, 1);
+}
+
+#[test]
+fn what_comes_with_an_upgrade_waits_for_its_answer() {
+    let site = Site::open();
+    let bytes = content(300_000);
+    let request = [call("first").as_bytes(), get("/upgrade").as_bytes(), &bytes].concat();
+    for pieces in [request.len(), 50, 7_001] {
+        let mut client = site.connect();
+        let mut writer = client.stream.get_ref().try_clone().unwrap();
+        let sent = request.clone();
+        let sending = std::thread::spawn(move || {
+            for piece in sent.chunks(pieces) {
+                writer.write_all(piece).unwrap();
+            }
+            writer.shutdown(std::net::Shutdown::Write).unwrap();
+        });
+        assert_eq!(client.answer(false).text(), "POST /rpc/v0 first");
+        assert!(client.head().unwrap().starts_with("HTTP/1.1 101 "));
+        let mut back = Vec::new();
+        client.stream.read_to_end(&mut back).unwrap();
+        assert!(back == bytes, "{} of {}", back.len(), bytes.len());
+        sending.join().unwrap();
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A door over loopback, with a small HTTP/1.1 server behind it as the control plane.
 #![allow(dead_code)]
 
+use std::collections::HashMap;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -48,7 +49,11 @@ pub struct Site {
     pub root: TempDir,
     pub events: Receiver<Event>,
     pub asked: Receiver<String>,
+    hidden: Hidden,
 }
+
+/// Sector files that only the control plane knows of, by the last word of their URL.
+type Hidden = Arc<Mutex<HashMap<String, PathBuf>>>;
 
 impl Site {
     pub fn open() -> Self {
@@ -68,15 +73,25 @@ impl Site {
         let door = Arc::new(FrontDoor::new(options, judge.clone()).unwrap());
         judge.door.set(Arc::downgrade(&door)).unwrap();
         let port = door.start().unwrap();
-        let behind = Arc::downgrade(&door);
-        std::thread::spawn(move || serve_control_plane(&plane, &behind));
+        let hidden = Hidden::default();
+        let (behind, known) = (Arc::downgrade(&door), hidden.clone());
+        std::thread::spawn(move || serve_control_plane(&plane, &behind, &known));
         Self {
             door,
             port,
             root: tempfile::tempdir().unwrap(),
             events: told,
             asked,
+            hidden,
         }
+    }
+
+    /// Writes a sector file that the control plane publishes when it is asked for.
+    pub fn hide(&self, name: &str, bytes: &[u8]) {
+        let path = self.root.path().join("sealed").join(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, bytes).unwrap();
+        self.hidden.lock().unwrap().insert(name.to_owned(), path);
     }
 
     /// Writes a sector file and publishes it.
@@ -229,7 +244,9 @@ impl Client {
         let length = answer
             .field("content-length")
             .map_or(0, |text| text.parse().unwrap());
-        if !head_only && answer.status != 304 {
+        if answer.field("transfer-encoding").is_some() {
+            answer.body = read_chunks(&mut self.stream);
+        } else if !head_only && answer.status != 304 {
             answer.body = vec![0; length];
             self.stream.read_exact(&mut answer.body).unwrap();
         }
@@ -267,62 +284,105 @@ pub fn call(body: &str) -> String {
     )
 }
 
-fn serve_control_plane(plane: &TcpListener, door: &Weak<FrontDoor>) {
+fn serve_control_plane(plane: &TcpListener, door: &Weak<FrontDoor>, hidden: &Hidden) {
     for stream in plane.incoming() {
-        let (Ok(stream), door) = (stream, door.clone()) else {
+        let (Ok(stream), door, hidden) = (stream, door.clone(), hidden.clone()) else {
             return;
         };
         std::thread::spawn(move || {
             let address = stream.peer_addr();
             if let Ok(SocketAddr::V4(address)) = address {
-                serve_tunnel(stream, *address.ip(), &door);
+                serve_tunnel(stream, *address.ip(), &door, &hidden);
             }
         });
     }
 }
 
-/// Answers each request with its method, path and body; a sector file is handed back; `/slow` is never
-/// answered; `/peer` tells who calls.
-fn serve_tunnel(stream: TcpStream, address: Ipv4Addr, door: &Weak<FrontDoor>) {
+/// Answers each request with its method, path and body; a hidden sector file is published and handed back;
+/// `/slow` is never answered; `/peer` tells who calls; `/chunked` is answered in chunks; after `/upgrade`
+/// every byte comes back. Like uWebSockets it
+/// takes no request before it has answered the one before.
+fn serve_tunnel(stream: TcpStream, address: Ipv4Addr, door: &Weak<FrontDoor>, hidden: &Hidden) {
     assert_eq!(
         address.octets()[..2],
         [127, 64],
         "a tunnel comes from the tunnels' network"
     );
     let mut reader = BufReader::new(stream);
-    loop {
-        let mut head = String::new();
-        while !head.ends_with("\r\n\r\n") {
-            if reader.read_line(&mut head).is_ok_and(|bytes| bytes > 0) {
-                continue;
-            }
-            return;
-        }
+    while let Some((head, body)) = read_request(&mut reader) {
         let mut words = head.split(' ');
         let (method, path) = (words.next().unwrap(), words.next().unwrap());
-        let length = head
-            .lines()
-            .find_map(|line| line.strip_prefix("Content-Length: "))
-            .map(str::parse);
-        let mut body = vec![0; length.map_or(0, Result::unwrap)];
-        if reader.read_exact(&mut body).is_err() {
-            return;
-        }
+        assert!(reader.buffer().is_empty(), "one request at a time");
         let text = match path {
             "/slow" => continue,
             "/peer" => peer(door, address),
+            "/upgrade" => {
+                let answer = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: echo\r\n\r\n";
+                reader.get_mut().write_all(answer).unwrap();
+                let mut back = reader.get_ref().try_clone().unwrap();
+                std::io::copy(&mut reader, &mut back).ok();
+                return;
+            }
             _ if path.starts_with("/remote/sealed/") => {
-                assert!(door.upgrade().unwrap().hand_back(address, head.as_bytes()));
+                let name = path.rsplit('/').next().unwrap();
+                let door = door.upgrade().unwrap();
+                let path = hidden.lock().unwrap()[name].clone();
+                door.publish("path-1", FileType::Sealed, name.parse().unwrap(), path);
+                assert!(door.hand_back(address, head.as_bytes()));
                 return;
             }
             _ => format!("{method} {path} {}", String::from_utf8_lossy(&body)),
         };
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{text}",
-            text.len()
-        );
+        let answer = if path == "/chunked" {
+            format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{:x}\r\n{text}\r\n0\r\n\r\n",
+                text.len()
+            )
+        } else {
+            let body = if method == "HEAD" { "" } else { &text };
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
+                text.len()
+            )
+        };
         if reader.get_mut().write_all(answer.as_bytes()).is_err() {
             return;
+        }
+    }
+}
+
+fn read_request(reader: &mut BufReader<TcpStream>) -> Option<(String, Vec<u8>)> {
+    let mut head = String::new();
+    while !head.ends_with("\r\n\r\n") {
+        if !reader.read_line(&mut head).is_ok_and(|bytes| bytes > 0) {
+            return None;
+        }
+    }
+    if head.contains("Transfer-Encoding: chunked") {
+        let body = read_chunks(reader);
+        return Some((head, body));
+    }
+    let length = head
+        .lines()
+        .find_map(|line| line.strip_prefix("Content-Length: "))
+        .map(str::parse);
+    let mut body = vec![0; length.map_or(0, Result::unwrap)];
+    reader.read_exact(&mut body).ok()?;
+    Some((head, body))
+}
+
+fn read_chunks(reader: &mut impl BufRead) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).unwrap();
+        let size = usize::from_str_radix(line.trim_end(), 16).unwrap();
+        let from = body.len();
+        body.resize(from + size, 0);
+        reader.read_exact(&mut body[from..]).unwrap();
+        reader.read_line(&mut line).unwrap();
+        if size == 0 {
+            return body;
         }
     }
 }
