@@ -31,12 +31,16 @@ pub struct FrontDoorSettings {
     pub max_transfers: f64,
     /// Open connections before accepting pauses.
     pub max_connections: f64,
+    /// Open connections of one address; more are closed as they come.
+    pub max_connections_per_address: f64,
     /// A request head must be complete after this long.
     pub head_timeout_ms: f64,
     /// A kept-alive connection without a request is closed after this long.
     pub idle_timeout_ms: f64,
     /// A transfer without a byte moved for this long is cut.
     pub progress_timeout_ms: f64,
+    /// Bytes a second that a client must take or send, on average over each such time; 0 for any.
+    pub min_rate_bytes: f64,
     /// How long a caller waits for the verdict about its token.
     pub verdict_timeout_ms: f64,
     /// How long a push and whoever expects it wait for each other.
@@ -403,9 +407,15 @@ fn options_of(given: FrontDoorSettings) -> Result<door::Options> {
         upstream_port: whole(given.upstream_port, "upstreamPort", 65_535.0)? as u16,
         max_transfers: whole(given.max_transfers, "maxTransfers", 1024.0)? as usize,
         max_connections: whole(given.max_connections, "maxConnections", 1e6)? as u64,
+        max_connections_per_address: whole(
+            given.max_connections_per_address,
+            "maxConnectionsPerAddress",
+            1e6,
+        )? as u64,
         head_timeout: duration(given.head_timeout_ms, "headTimeoutMs")?,
         idle_timeout: duration(given.idle_timeout_ms, "idleTimeoutMs")?,
         progress_timeout: duration(given.progress_timeout_ms, "progressTimeoutMs")?,
+        min_rate: whole(given.min_rate_bytes, "minRateBytes", 1e12)? as u64,
         verdict_timeout: duration(given.verdict_timeout_ms, "verdictTimeoutMs")?,
         upload_wait: duration(given.upload_wait_ms, "uploadWaitMs")?,
         uploads_need_token: given.uploads_need_token,

@@ -26,6 +26,8 @@ export interface DoorOptions {
   readonly log: Logger
   readonly parallelTransfers?: number
   readonly maxConnections?: number
+  readonly maxConnectionsPerAddress?: number
+  readonly minRateBytes?: number
   readonly progressTimeoutMs?: number
 }
 
@@ -55,7 +57,9 @@ export function openDoor(options: DoorOptions): Door {
     upstreamPort: options.upstreamPort,
     maxTransfers: options.parallelTransfers ?? 8,
     maxConnections: options.maxConnections ?? 4096,
+    maxConnectionsPerAddress: options.maxConnectionsPerAddress ?? 512,
     progressTimeoutMs: options.progressTimeoutMs ?? 60_000,
+    minRateBytes: options.minRateBytes ?? 4096,
     authorize: (token) => judge(options.verifier, token),
     onEvent: (event) => logEvent(options.log, event),
   })

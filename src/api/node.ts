@@ -35,6 +35,8 @@ export interface NodeOptions {
   readonly clock?: Clock
   readonly parallelTransfers?: number
   readonly maxConnections?: number
+  readonly maxConnectionsPerAddress?: number
+  readonly minRateBytes?: number
   readonly progressTimeoutMs?: number
 }
 

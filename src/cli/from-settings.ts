@@ -25,6 +25,8 @@ export async function nodeOptions({ settings, log, clock }: Daemon): Promise<Omi
     clock,
     parallelTransfers: api.ParallelTransfers,
     maxConnections,
+    maxConnectionsPerAddress: api.MaxConnectionsPerAddress,
+    minRateBytes: api.MinTransferRate,
     progressTimeoutMs: storage.ProgressTimeout,
   }
 }

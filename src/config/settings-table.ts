@@ -86,6 +86,22 @@ export const SETTINGS = {
       unit: 'connections',
       text: 'open connections before accepting pauses; fewer where the limit of open files does not suffice for three each',
     }),
+    MaxConnectionsPerAddress: setting({
+      kind: 'both',
+      type: 'int',
+      default: 512,
+      least: 16,
+      unit: 'connections',
+      text: 'open connections of one address, more are closed as they come; behind a proxy as many as in all',
+    }),
+    MinTransferRate: setting({
+      kind: 'both',
+      type: 'int',
+      default: 4096,
+      least: 0,
+      unit: 'bytes/s',
+      text: 'who takes or sends less, over a whole Storage.ProgressTimeout of waiting for it, is cut off; 0: any rate',
+    }),
   },
   Storage: {
     ParallelFetchLimit: setting({

@@ -47,12 +47,16 @@ export interface FrontDoorOptions {
   maxTransfers?: number
   /** open connections before accepting pauses; 4096 */
   maxConnections?: number
+  /** open connections of one address, more are closed as they come; 512 */
+  maxConnectionsPerAddress?: number
   /** a request head must be complete after this long; 10,000 */
   headTimeoutMs?: number
   /** a kept-alive connection without a request is closed after this long; 12,000 */
   idleTimeoutMs?: number
   /** a transfer without a byte moved for this long is cut; 60,000 */
   progressTimeoutMs?: number
+  /** bytes a second that a client must take or send, on average over each such time of waiting for it; 4096 */
+  minRateBytes?: number
   /** how long a caller waits for the verdict about its token before 503; 5,000 */
   verdictTimeoutMs?: number
   /** how long a push and the call that expects it wait for each other; 30,000 */
@@ -170,9 +174,11 @@ export class FrontDoor {
         upstreamPort: options.upstreamPort,
         maxTransfers: options.maxTransfers ?? 8,
         maxConnections: options.maxConnections ?? 4096,
+        maxConnectionsPerAddress: options.maxConnectionsPerAddress ?? 512,
         headTimeoutMs: options.headTimeoutMs ?? 10_000,
         idleTimeoutMs: options.idleTimeoutMs ?? 12_000,
         progressTimeoutMs: options.progressTimeoutMs ?? 60_000,
+        minRateBytes: options.minRateBytes ?? 4096,
         verdictTimeoutMs: options.verdictTimeoutMs ?? 5_000,
         uploadWaitMs: options.uploadWaitMs ?? 30_000,
         uploadsNeedToken: options.uploadsNeedToken ?? false,

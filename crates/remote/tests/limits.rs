@@ -2,12 +2,12 @@
 
 mod site;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
 use remote::FileType::Sealed;
-use remote::door::{Event, FrontDoor, Observer};
+use remote::door::{Event, FrontDoor, Observer, UploadErrorCode};
 use site::{Site, call, content, get};
 
 const SEALED: &str = "/remote/sealed/s-t01000-7";
@@ -71,6 +71,97 @@ fn accepting_pauses_at_the_limit() {
     assert_eq!(site.door.stats().accepted, 3);
     clients.pop();
     assert_eq!(waiting.answer(false).text(), "POST /rpc/v0 late");
+}
+
+#[test]
+fn an_address_has_so_many_connections() {
+    let site = Site::with(|options| options.max_connections_per_address = 2);
+    let mut clients = [site.connect(), site.connect()];
+    for client in &mut clients {
+        assert_eq!(client.ask(&call("in")).status, 200);
+    }
+    assert!(site.connect().is_closed_politely());
+    site.event("address-full");
+    // Others are let in, and so is this address when it has closed one.
+    assert_eq!(site.connect_from("127.0.0.2").ask(&call("x")).status, 200);
+    drop(clients);
+    while site.door.stats().connections > 0 {
+        std::thread::yield_now();
+    }
+    assert_eq!(site.connect().ask(&call("again")).status, 200);
+}
+
+/// Waits no longer than half a second for a client that is slower than 64 MiB/s.
+fn hasty() -> Site {
+    Site::with(|options| {
+        options.progress_timeout = Duration::from_millis(500);
+        options.min_rate = 64 << 20;
+    })
+}
+
+/// Moves a little now and then, until the door has had enough.
+fn drip(mut little: impl FnMut() -> std::io::Result<usize>, enough: impl Fn() -> bool) {
+    while !enough() {
+        let _ = little();
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn readers_that_drip_are_cut() {
+    let site = hasty();
+    let bytes = content(48 << 20);
+    site.publish(Sealed, "s-t01000-7", &bytes);
+    let mut slow = site.connect();
+    slow.send(get(SEALED));
+    drip(
+        || slow.stream.read(&mut [0; 100]),
+        || site.door.stats().broken > 0,
+    );
+    assert!(site.event("transfer-broken").detail.contains("too slow"));
+    // Whoever reads as fast as it can is fast enough, even on a machine that is busy.
+    let site = Site::with(|options| options.min_rate = 1 << 10);
+    site.publish(Sealed, "s-t01000-7", &bytes);
+    assert!(site.connect().ask(&get(SEALED)).body == bytes);
+}
+
+#[test]
+fn readers_of_calls_that_drip_are_cut() {
+    let site = hasty();
+    let mut slow = site.connect();
+    slow.send(call(&"x".repeat(24 << 20)));
+    slow.head().unwrap();
+    drip(
+        || slow.stream.read(&mut [0; 100]),
+        || site.door.stats().tunnels == 0,
+    );
+}
+
+#[test]
+fn senders_that_drip_are_cut() {
+    let site = hasty();
+    let upload = site
+        .door
+        .expect_upload(site::UUID, site.root.path().join("pushed"), 1 << 30)
+        .unwrap();
+    let push = format!("POST /rpc/streams/v0/push/{} HTTP/1.1", site::UUID);
+    let call = "POST /rpc/v0 HTTP/1.1".to_owned();
+    for head in [push, call] {
+        let accepted = site.door.stats().accepted;
+        let mut slow = site.connect();
+        slow.send(format!("{head}\r\nContent-Length: 1000000\r\n\r\n"));
+        while site.door.stats().accepted == accepted {
+            std::thread::yield_now();
+        }
+        drip(
+            || slow.stream.get_mut().write(b"x"),
+            || site.door.stats().connections == 0,
+        );
+    }
+    let failure = upload.wait().unwrap_err();
+    assert_eq!(failure.code, UploadErrorCode::Timeout);
+    assert!(failure.detail.contains("too slow"), "{}", failure.detail);
+    assert!(!failure.path.exists());
 }
 
 #[test]

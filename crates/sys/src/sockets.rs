@@ -16,6 +16,24 @@ pub fn wake_at(socket: impl AsFd, bytes: usize) -> Result<()> {
     set_int(socket, libc::SOL_SOCKET, libc::SO_RCVLOWAT, bytes)
 }
 
+/// Bytes of the send queue that the other side has not acknowledged (SIOCOUTQ).
+pub fn unsent(socket: impl AsFd) -> Result<u64> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: the kernel writes one int behind the pointer; it lives over the call.
+    let status = unsafe {
+        libc::ioctl(
+            socket.as_fd().as_raw_fd(),
+            libc::TIOCOUTQ,
+            std::ptr::from_mut(&mut bytes),
+        )
+    };
+    if status == 0 {
+        Ok(u64::try_from(bytes).unwrap_or(0))
+    } else {
+        Err(crate::extents::last_errno())
+    }
+}
+
 fn set_int(socket: impl AsFd, level: i32, option: i32, value: libc::c_int) -> Result<()> {
     // SAFETY: the kernel reads one int behind the pointer; it lives over the call.
     let status = unsafe {
@@ -74,5 +92,24 @@ mod tests {
         bind(&socket, &SocketAddrV4::new([127, 64, 0, 1].into(), 0)).unwrap();
         let bound = SocketAddrV4::try_from(getsockname(&socket).unwrap()).unwrap();
         assert_eq!((bound.ip().octets(), bound.port()), ([127, 64, 0, 1], 0));
+    }
+
+    #[test]
+    fn what_is_not_taken_is_counted() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut taker, _) = listener.accept().unwrap();
+        assert_eq!(unsent(&sender), Ok(0));
+        sender.set_nonblocking(true).unwrap();
+        let mut sent = 0;
+        while let Ok(bytes) = sender.write(&[7; 64 << 10]) {
+            sent += bytes as u64;
+        }
+        let before = unsent(&sender).unwrap();
+        assert!(before > 0 && before < sent, "{before} of {sent}");
+        std::io::Read::read_exact(&mut taker, &mut vec![0; sent as usize]).unwrap();
+        while unsent(&sender).unwrap() > 0 {
+            std::thread::yield_now();
+        }
     }
 }

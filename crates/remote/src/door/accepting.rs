@@ -1,8 +1,10 @@
 //! Taking connections in, and resting when there is no room for more.
 
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
+use super::addresses::Seat;
 use super::connection::Connection;
 use super::event_loop::{EventLoop, LISTENER, State};
 use super::listener::Accepted;
@@ -40,15 +42,34 @@ impl EventLoop {
                 }
                 Accepted::One(socket, peer) => {
                     self.pause_told = false;
+                    let Some(seat) = self.seat(peer) else {
+                        continue;
+                    };
                     self.shared.stats.accepted.fetch_add(1, Ordering::Relaxed);
                     let open = Gauge::hold(&self.shared.stats, |stats| &stats.connections);
-                    let connection = Connection::new(socket, peer, open);
+                    let connection = Connection::new(socket, peer, open, seat);
                     let until = Instant::now() + self.shared.options.head_timeout;
                     let key = self.new_key();
                     self.hold(key, State::Head(connection), Some(until));
                 }
             }
         }
+    }
+
+    /// A place among the connections of its address. Left waiting, it would keep others from being accepted.
+    fn seat(&self, peer: SocketAddr) -> Option<Seat> {
+        let full = match self.shared.addresses.seat(peer.ip()) {
+            Ok(seat) => return Some(seat),
+            Err(full) => full,
+        };
+        if full.news {
+            let most = self.shared.options.max_connections_per_address;
+            let detail = format!(
+                "this address has {most} connections open: more are closed as they come, until it closes some"
+            );
+            self.tell(Event::new(Level::Warn, "address-full", detail).peer(peer));
+        }
+        None
     }
 
     fn is_full(&self) -> bool {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags};
 
+use super::addresses::Seat;
 use super::observer::Gauge;
 use super::poller::{Interest, Poller};
 use super::upstream::Upstream;
@@ -23,6 +24,7 @@ pub(crate) struct Connection {
     pub upstream: Option<Box<Upstream>>,
     interest: Interest,
     _open: Gauge,
+    _seat: Seat,
 }
 
 impl AsFd for Connection {
@@ -32,7 +34,7 @@ impl AsFd for Connection {
 }
 
 impl Connection {
-    pub fn new(socket: OwnedFd, peer: SocketAddr, open: Gauge) -> Self {
+    pub fn new(socket: OwnedFd, peer: SocketAddr, open: Gauge, seat: Seat) -> Self {
         // Small answers must not wait for the acknowledgement of the one before.
         let _ = rustix::net::sockopt::set_tcp_nodelay(&socket, true);
         // A client that lost power would otherwise keep an idle tunnel for ever.
@@ -45,12 +47,19 @@ impl Connection {
             upstream: None,
             interest: Interest::NONE,
             _open: open,
+            _seat: seat,
         }
     }
 
     /// Awaits something of this socket, or nothing any more.
     pub fn watch(&mut self, poller: &Poller, key: u64, wanted: Interest) -> io::Result<()> {
         poller.set(&self.socket, key, &mut self.interest, wanted)
+    }
+
+    /// Bytes that the kernel has taken and the other side has not. It takes megabytes, so that a slow
+    /// reader's socket may not become writable for minutes: what left is what tells whether it reads.
+    pub fn unsent(&self) -> u64 {
+        sys::sockets::unsent(&self.socket).unwrap_or(0)
     }
 
     /// Closes with a reset, so that the client cannot take what it got for whole.

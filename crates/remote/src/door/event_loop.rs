@@ -85,7 +85,7 @@ impl EventLoop {
         let inbox = shared.inbox.clone();
         let pool = Pool::new(
             shared.options.max_transfers,
-            shared.options.progress_timeout,
+            shared.options.pace(),
             shared.stats.clone(),
             shared.observer.clone(),
             Box::new(move |handed| inbox.send(Message::Handed(handed))),
@@ -218,6 +218,7 @@ impl EventLoop {
         match state {
             State::Head(connection) => self.read_head(key, connection, until),
             State::Parked { mut job, .. } => {
+                job.resumes(Instant::now());
                 self.release(key, job.connection());
                 self.pool.give(job);
             }
@@ -258,7 +259,7 @@ impl EventLoop {
     pub fn pump(&mut self, key: u64, mut tunnel: Box<Tunnel>) {
         match tunnel.pump(&mut self.scratch, Instant::now()) {
             Outcome::On => {
-                let until = tunnel.fin_until;
+                let until = tunnel.until();
                 self.hold(key, State::Tunnel(tunnel), until);
             }
             Outcome::Unreachable => self.no_upstream(key, tunnel.into_client()),

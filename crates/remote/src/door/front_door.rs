@@ -7,12 +7,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use super::addresses::Addresses;
 use super::event_loop::EventLoop;
 use super::expectations::Expectations;
 use super::head::{self, Method, Reading};
 use super::inbox::{Inbox, Message};
 use super::listener::Listener;
 use super::observer::{Observer, Stats, StatsNow};
+use super::pace::Rules;
 use super::peers::Peers;
 use super::publications::Publications;
 use super::tokens::Verdict;
@@ -32,18 +34,29 @@ pub struct Options {
     pub max_transfers: usize,
     /// Open connections before accepting pauses.
     pub max_connections: u64,
+    /// Open connections of one address; more are closed as they come.
+    pub max_connections_per_address: u64,
     /// A request head must be complete after this long.
     pub head_timeout: Duration,
     /// A kept-alive connection without a request is closed after this long.
     pub idle_timeout: Duration,
     /// A transfer without a byte moved for this long is cut.
     pub progress_timeout: Duration,
+    /// Bytes a second that a client must take or send on average over each `progress_timeout` of waiting
+    /// for it; 0 for any.
+    pub min_rate: u64,
     /// How long a caller waits for the verdict about its token.
     pub verdict_timeout: Duration,
     /// How long a push and whoever expects it wait for each other.
     pub upload_wait: Duration,
     /// Refuse pushes without a token.
     pub uploads_need_token: bool,
+}
+
+impl Options {
+    pub(crate) fn pace(&self) -> Rules {
+        Rules::new(self.progress_timeout, self.min_rate)
+    }
 }
 
 /// What the event loop and its owner share.
@@ -54,6 +67,7 @@ pub(crate) struct Shared {
     pub publications: Publications,
     pub expectations: Expectations,
     pub peers: Peers,
+    pub addresses: Addresses,
     pub inbox: Arc<Inbox>,
 }
 
@@ -70,6 +84,7 @@ impl FrontDoor {
         let told = inbox.clone();
         let expectations = Expectations::new(Arc::new(move || told.send(Message::Uploads)));
         let shared = Shared {
+            addresses: Addresses::new(options.max_connections_per_address),
             options,
             observer,
             stats: Arc::default(),

@@ -4,11 +4,13 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use super::connection::{Connection, Io, receive, send};
 use super::expectations::Taken;
 use super::head::{Framing, Request};
 use super::observer::{Gauge, Stats};
+use super::pace::{Pace, Rules};
 use super::upload::UploadErrorCode;
 use crate::chunked::{Chunked, Found};
 
@@ -41,6 +43,7 @@ pub(crate) enum Step {
 /// A body on its way in.
 pub(crate) struct Intake {
     pub connection: Connection,
+    pub pace: Pace,
     pub keep_alive: bool,
     pub expectation: Taken,
     expects_continue: bool,
@@ -55,6 +58,7 @@ impl Intake {
         connection: Connection,
         request: &Request,
         expectation: Taken,
+        rules: Rules,
         stats: &Arc<Stats>,
     ) -> Self {
         let rest = match request.body {
@@ -63,6 +67,7 @@ impl Intake {
         };
         Self {
             connection,
+            pace: Pace::new(rules),
             keep_alive: request.keep_alive,
             expectation,
             expects_continue: request.expects_continue,
@@ -76,6 +81,11 @@ impl Intake {
     /// Bytes taken in so far.
     pub fn received(&self) -> u64 {
         self.expectation.received.load(Ordering::Relaxed)
+    }
+
+    /// Its client is waited for; see [`Pace::waits`].
+    pub fn waits(&mut self, now: Instant) -> Option<Instant> {
+        self.pace.waits(now, self.received())
     }
 
     /// Takes in up to about `allowance` bytes without waiting for the client.

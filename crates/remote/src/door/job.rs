@@ -56,6 +56,33 @@ impl Job {
         }
     }
 
+    /// Its client is waited for; see [`super::pace::Pace::waits`].
+    pub fn waits(&mut self, now: Instant) -> Option<Instant> {
+        match self {
+            Self::Serve { .. } => None,
+            Self::Send(transfer) => transfer.waits(now),
+            Self::Receive(intake) => intake.waits(now),
+        }
+    }
+
+    /// Its client is not waited for any more.
+    pub fn resumes(&mut self, now: Instant) {
+        match self {
+            Self::Serve { .. } => {}
+            Self::Send(transfer) => transfer.pace.resumes(now),
+            Self::Receive(intake) => intake.pace.resumes(now),
+        }
+    }
+
+    /// Why its client is given up when it has been waited for long enough.
+    pub fn complaint(&self) -> String {
+        match self {
+            Self::Serve { .. } => String::new(),
+            Self::Send(transfer) => transfer.pace.complaint(),
+            Self::Receive(intake) => intake.pace.complaint(),
+        }
+    }
+
     /// Whether it is an upload that whoever expected it has given up.
     pub fn is_cancelled(&self) -> bool {
         matches!(self, Self::Receive(intake) if intake.expectation.is_cancelled())

@@ -4,12 +4,16 @@
 //! leave and pushed bodies arrive on a few threads of low priority, which never wait for a client:
 //! one that stands still is parked in epoll and costs nothing but its descriptor.
 //!
+//! Whoever is waited for must keep a pace: a client that takes or sends too little while nothing else
+//! holds it up is cut, on a transfer, a push and a tunnel alike.
+//!
 //! States of a connection: *head* (a request is awaited or arriving), *judging* (its token is being
 //! asked about), *expecting* (a push nobody waits for yet), *with the pool* (a file leaves or a body
-//! arrives), *parked*, *tunnel*, *replying*, *lingering* (answered for the last time; read until the
+//! arrives), *parked*, *tunnel* (one request and its answer, or all that follows), *replying*, *lingering* (answered for the last time; read until the
 //! client has gone, so that a reset does not eat the answer).
 
 mod accepting;
+mod addresses;
 mod archive;
 mod conditions;
 mod connection;
@@ -26,6 +30,7 @@ mod intake;
 mod job;
 mod listener;
 mod observer;
+mod pace;
 mod peers;
 mod poller;
 mod pool;

@@ -13,6 +13,7 @@ use super::connection::Connection;
 use super::intake::{self, Intake, stopped};
 use super::job::{Handed, Job};
 use super::observer::{Event, Level, Observer, Stats};
+use super::pace::Rules;
 use super::response::prepare;
 use super::transfer::{self, Transfer};
 use super::upload::UploadErrorCode;
@@ -42,7 +43,7 @@ pub(crate) struct Pool {
     most: usize,
     /// Set when the door's patience has ended: jobs destroy their connections.
     pub cut: AtomicBool,
-    progress_timeout: Duration,
+    rules: Rules,
     stats: Arc<Stats>,
     observer: Arc<dyn Observer>,
     hand: Box<dyn Fn(Handed) + Send + Sync>,
@@ -51,7 +52,7 @@ pub(crate) struct Pool {
 impl Pool {
     pub fn new(
         most: usize,
-        progress_timeout: Duration,
+        rules: Rules,
         stats: Arc<Stats>,
         observer: Arc<dyn Observer>,
         hand: Box<dyn Fn(Handed) + Send + Sync>,
@@ -62,7 +63,7 @@ impl Pool {
             gone: Condvar::new(),
             most: most.max(1),
             cut: AtomicBool::new(false),
-            progress_timeout,
+            rules,
             stats,
             observer,
             hand,
@@ -179,6 +180,7 @@ impl Pool {
                     connection,
                     response,
                     kind,
+                    self.rules,
                     &self.stats,
                 )));
             }
@@ -210,9 +212,14 @@ impl Pool {
                 }
                 transfer::Step::Yield => {}
                 transfer::Step::Blocked => {
+                    let Some(cut_at) = transfer.waits(Instant::now()) else {
+                        let error = std::io::Error::other(transfer.pace.complaint());
+                        return self.break_off(*transfer, &error, false);
+                    };
                     if !self.soon_ready(&transfer.connection, PollFlags::OUT) {
-                        return self.park(Job::Send(transfer), false);
+                        return self.park(Job::Send(transfer), false, cut_at);
                     }
+                    transfer.pace.resumes(Instant::now());
                 }
                 transfer::Step::Failed { error, source } => {
                     return self.break_off(*transfer, &error, source);
@@ -243,9 +250,15 @@ impl Pool {
                 }
                 intake::Step::Yield => {}
                 intake::Step::Blocked => {
+                    let Some(cut_at) = intake.waits(Instant::now()) else {
+                        let complaint = intake.pace.complaint();
+                        return self
+                            .abandon(*intake, stopped(UploadErrorCode::Timeout, &complaint));
+                    };
                     if !self.soon_ready(&intake.connection, PollFlags::IN) {
-                        return self.park(Job::Receive(intake), true);
+                        return self.park(Job::Receive(intake), true, cut_at);
                     }
+                    intake.pace.resumes(Instant::now());
                 }
                 intake::Step::Failed(stopped) => return self.abandon(*intake, stopped),
             }
@@ -263,11 +276,11 @@ impl Pool {
                 .is_ok_and(|ready| ready > 0)
     }
 
-    fn park(&self, job: Job, for_reading: bool) {
+    fn park(&self, job: Job, for_reading: bool, cut_at: Instant) {
         (self.hand)(Handed::Parked {
             job,
             for_reading,
-            cut_at: Instant::now() + self.progress_timeout,
+            cut_at,
         });
     }
 

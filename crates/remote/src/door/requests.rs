@@ -64,12 +64,13 @@ impl EventLoop {
         match Tunnel::open(
             connection,
             outline,
-            shared.options.upstream_port,
+            &shared.options,
             &shared.peers,
             &shared.stats,
         ) {
             Ok(tunnel) => self.hold(key, State::Tunnel(tunnel), None),
-            Err((connection, error)) => {
+            Err(failed) => {
+                let (connection, error) = *failed;
                 self.tell(
                     Event::new(Level::Error, "tunnel-failed", "cannot open a tunnel").error(&error),
                 );
@@ -185,7 +186,8 @@ impl EventLoop {
         if request.method == Method::Push
             && let Some(expectation) = self.shared.expectations.take(uuid)
         {
-            let intake = Intake::new(connection, &request, expectation, &self.shared.stats);
+            let rules = self.shared.options.pace();
+            let intake = Intake::new(connection, &request, expectation, rules, &self.shared.stats);
             return self.pool.give(Job::Receive(Box::new(intake)));
         }
         if self.closing.is_some() {

@@ -59,11 +59,16 @@ impl EventLoop {
             State::Head(connection) if connection.buffer.is_empty() => {}
             State::Head(connection) => self.reply(key, connection, reply::empty(408, false)),
             State::Expecting(connection, request) => self.not_expected(key, connection, &request),
-            State::Parked { job, .. } => {
-                let seconds = self.shared.options.progress_timeout.as_secs();
-                let reason = format!("no byte moved for {seconds} s");
-                self.pool.give_up(job, UploadErrorCode::Timeout, &reason);
-            }
+            State::Parked {
+                mut job,
+                for_reading,
+            } => match job.waits(Instant::now()) {
+                Some(until) => self.hold(key, State::Parked { job, for_reading }, Some(until)),
+                None => {
+                    let reason = job.complaint();
+                    self.pool.give_up(job, UploadErrorCode::Timeout, &reason);
+                }
+            },
             State::Tunnel(tunnel) => self.pump(key, tunnel),
             State::Judging(..) | State::Replying { .. } | State::Lingering(_) => {}
         }

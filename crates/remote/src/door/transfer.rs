@@ -7,9 +7,11 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::connection::{Connection, Io, send, send_file};
 use super::observer::{Gauge, Stats};
+use super::pace::{Pace, Rules};
 use super::response::{Part, Response};
 use super::source::{self, Identity, Source};
 use crate::names::FileType;
@@ -47,6 +49,7 @@ pub(crate) enum Step {
 #[derive(Debug)]
 pub(crate) struct Transfer {
     pub connection: Connection,
+    pub pace: Pace,
     response: Response,
     kind: FileType,
     memory: Vec<u8>,
@@ -62,11 +65,13 @@ impl Transfer {
         connection: Connection,
         response: Response,
         kind: FileType,
+        rules: Rules,
         stats: &Arc<Stats>,
     ) -> Self {
         let running = Gauge::hold(stats, |stats| &stats.transfers);
         Self {
             connection,
+            pace: Pace::new(rules),
             response,
             kind,
             memory: Vec::new(),
@@ -91,6 +96,12 @@ impl Transfer {
     /// Bytes sent so far, head included.
     pub fn sent(&self) -> u64 {
         self.sent
+    }
+
+    /// Its client is waited for; see [`Pace::waits`].
+    pub fn waits(&mut self, now: Instant) -> Option<Instant> {
+        let taken = self.sent.saturating_sub(self.connection.unsent());
+        self.pace.waits(now, taken)
     }
 
     /// Sends up to about `allowance` bytes without waiting for the client.

@@ -9,8 +9,10 @@ use rustix::net::Shutdown;
 use super::connection::Connection;
 use super::exchange::Exchange;
 use super::flow::{Failed, Flow};
+use super::front_door::Options;
 use super::head::Outline;
 use super::observer::Stats;
+use super::pace::Pace;
 use super::peers::Peers;
 use super::poller::{Interest, Poller};
 use super::upstream::Upstream;
@@ -46,7 +48,12 @@ pub(crate) struct Tunnel {
     /// The client's end of stream has been passed on, or will not be.
     fin_done: bool,
     /// Until when it is held back.
-    pub fin_until: Option<Instant>,
+    fin_until: Option<Instant>,
+    pace: Pace,
+    /// Bytes both ways.
+    moved: u64,
+    /// When the client has been waited for too long.
+    cut_at: Option<Instant>,
     /// The client has spoken and not been answered.
     owed: bool,
     moved_at: Instant,
@@ -59,17 +66,17 @@ impl Tunnel {
     pub fn open(
         mut client: Connection,
         outline: Option<Outline>,
-        upstream_port: u16,
+        options: &Options,
         peers: &Peers,
         stats: &Arc<Stats>,
-    ) -> Result<Box<Self>, (Connection, io::Error)> {
+    ) -> Result<Box<Self>, Box<(Connection, io::Error)>> {
         let now = Instant::now();
         let kept = client.upstream.take().filter(|kept| kept.is_usable(now));
         let upstream = match kept {
             Some(kept) => kept,
-            None => match Upstream::connect(client.peer, upstream_port, peers, stats) {
+            None => match Upstream::connect(client.peer, options.upstream_port, peers, stats) {
                 Ok(upstream) => upstream,
-                Err(error) => return Err((client, error)),
+                Err(error) => return Err(Box::new((client, error))),
             },
         };
         let inward = Flow::holding(std::mem::take(&mut client.buffer));
@@ -81,6 +88,9 @@ impl Tunnel {
             outward: Flow::default(),
             fin_done: false,
             fin_until: None,
+            pace: Pace::new(options.pace()),
+            moved: 0,
+            cut_at: None,
             owed: true,
             moved_at: now,
             begun: false,
@@ -95,6 +105,7 @@ impl Tunnel {
             Err(_) => return Outcome::Unreachable,
         }
         self.begun = true;
+        self.pace.resumes(now);
         if let Some(end) = self
             .pump_inward(scratch, now)
             .or_else(|| self.pump_outward(scratch, now))
@@ -114,7 +125,29 @@ impl Tunnel {
             return self.answered(now);
         }
         self.pass_fin(now);
-        Outcome::On
+        if !self.awaits_client() {
+            self.cut_at = None;
+            return Outcome::On;
+        }
+        self.cut_at = self
+            .pace
+            .waits(now, self.moved.saturating_sub(self.client.unsent()));
+        if self.cut_at.is_some() {
+            Outcome::On
+        } else {
+            Outcome::Broken
+        }
+    }
+
+    /// Whether it is the client that must take or send something now.
+    fn awaits_client(&self) -> bool {
+        let sends = !self.exchange.is_unread() && !self.exchange.is_asked() && !self.inward.ended;
+        !self.outward.is_empty() || (sends && self.inward.is_empty())
+    }
+
+    /// When it is to be looked at, whatever happens.
+    pub fn until(&self) -> Option<Instant> {
+        [self.fin_until, self.cut_at].into_iter().flatten().min()
     }
 
     fn pump_inward(&mut self, scratch: &mut [u8], now: Instant) -> Option<Outcome> {
@@ -127,7 +160,10 @@ impl Tunnel {
         } = self;
         match inward.run(client, upstream, scratch, |input| exchange.request(input)) {
             Ok(0) => {}
-            Ok(_) => (self.owed, self.moved_at) = (true, now),
+            Ok(bytes) => {
+                (self.owed, self.moved_at) = (true, now);
+                self.moved += bytes as u64;
+            }
             Err(Failed::Reading) => return Some(Outcome::Broken),
             // It has closed, maybe with an answer on the way; what the client sends has no taker.
             Err(Failed::Writing) => self.inward.ended = true,
@@ -149,7 +185,10 @@ impl Tunnel {
         };
         match outward.run(&*upstream, client, scratch, follow) {
             Ok(0) => {}
-            Ok(_) => (self.owed, self.moved_at) = (false, now),
+            Ok(bytes) => {
+                (self.owed, self.moved_at) = (false, now);
+                self.moved += bytes as u64;
+            }
             Err(Failed::Writing) => return Some(Outcome::Broken),
             // Closing with unread bytes resets the connection; all it sent has been read by now.
             Err(Failed::Reading) if self.upstream.lease.is_handed() => self.outward.ended = true,

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
-use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use remote::FileType;
 use remote::door::{Event, FrontDoor, Observer, Options, Verdict};
+use rustix::net::{AddressFamily, SocketType};
 use tempfile::TempDir;
 
 pub const UUID: &str = "0c6a3c5e-5a2b-4b0e-9d8a-0123456789ab";
@@ -124,6 +125,16 @@ impl Site {
         Client::connect(self.port)
     }
 
+    /// From another address of this machine.
+    pub fn connect_from(&self, address: &str) -> Client {
+        let address: Ipv4Addr = address.parse().unwrap();
+        let socket = rustix::net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+        rustix::net::bind(&socket, &SocketAddrV4::new(address, 0)).unwrap();
+        let door = SocketAddrV4::new(Ipv4Addr::LOCALHOST, self.port);
+        rustix::net::connect(&socket, &door).unwrap();
+        Client::over(socket.into())
+    }
+
     /// Waits until the door has told an event of this name.
     pub fn event(&self, name: &str) -> Event {
         loop {
@@ -145,9 +156,11 @@ pub fn options(upstream_port: u16) -> Options {
         upstream_port,
         max_transfers: 2,
         max_connections: 64,
+        max_connections_per_address: 64,
         head_timeout: PATIENCE,
         idle_timeout: PATIENCE,
         progress_timeout: PATIENCE,
+        min_rate: 0,
         verdict_timeout: PATIENCE,
         upload_wait: PATIENCE,
         uploads_need_token: false,
@@ -203,7 +216,10 @@ pub struct Client {
 
 impl Client {
     pub fn connect(port: u16) -> Self {
-        let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap();
+        Self::over(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).unwrap())
+    }
+
+    pub fn over(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         stream.set_write_timeout(Some(PATIENCE)).unwrap();
         stream.set_nodelay(true).unwrap();
