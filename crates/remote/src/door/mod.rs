@@ -1,7 +1,7 @@
 //! The one public port of a node.
 //!
-//! One thread with epoll reads request heads, carries tunnels and sends small answers. Sector files
-//! leave and pushed bodies arrive on a few threads of low priority, which never wait for a client:
+//! One thread with epoll reads request heads, carries tunnels and sends small answers, small files from
+//! memory among them. Other sector files leave and pushed bodies arrive on a few threads of low priority, which never wait for a client:
 //! one that stands still is parked in epoll and costs nothing but its descriptor.
 //!
 //! Whoever is waited for must keep a pace: a client that takes or sends too little while nothing else
@@ -9,8 +9,9 @@
 //!
 //! States of a connection: *head* (a request is awaited or arriving), *judging* (its token is being
 //! asked about), *expecting* (a push nobody waits for yet), *with the pool* (a file leaves or a body
-//! arrives), *parked*, *tunnel* (one request and its answer, or all that follows), *replying*, *lingering* (answered for the last time; read until the
-//! client has gone, so that a reset does not eat the answer).
+//! arrives), *parked*, *tunnel* (one request and its answer, or all that follows), *replying*,
+//! *lingering* (answered for the last time; read until the client has gone, so that a reset does not eat
+//! the answer).
 
 mod accepting;
 mod addresses;
@@ -35,6 +36,7 @@ mod peers;
 mod poller;
 mod pool;
 mod publications;
+mod quick;
 mod range;
 mod reply;
 mod requests;

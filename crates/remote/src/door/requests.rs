@@ -11,6 +11,7 @@ use super::inbox::Message;
 use super::intake::Intake;
 use super::job::{Handed, Job};
 use super::observer::{Event, Level};
+use super::quick::{self, Quick};
 use super::reply::{self, Reply};
 use super::tokens::{Judged, Verdict};
 use super::tunnel::Tunnel;
@@ -157,6 +158,10 @@ impl EventLoop {
                 let paths = self.shared.publications.paths((kind, *name));
                 if paths.is_empty() {
                     return self.refuse(key, connection, &request, 404, "");
+                }
+                if let Some(Quick { reply, body }) = quick::answer(&request, &paths) {
+                    self.shared.stats.add_served(kind, body);
+                    return self.reply(key, connection, reply);
                 }
                 self.release(key, &mut connection);
                 self.pool.give(Job::Serve {

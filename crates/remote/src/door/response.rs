@@ -130,7 +130,12 @@ fn respond(
     }
 }
 
-fn respond_file(request: &Request, path: &Path, file: OwnedFd, identity: Identity) -> Response {
+pub(crate) fn respond_file(
+    request: &Request,
+    path: &Path,
+    file: OwnedFd,
+    identity: Identity,
+) -> Response {
     let (etag, modified, size) = (identity.etag(), identity.modified_seconds(), identity.size);
     let mut fields = vec![
         "Accept-Ranges: bytes".to_owned(),

@@ -2,9 +2,12 @@
 
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, FileType as Inode, Mode, OFlags, ResolveFlags, Stat};
+use rustix::fs::{
+    AtFlags, CWD, FileType as Inode, Mode, OFlags, ResolveFlags, Stat, Statx, StatxFlags,
+    StatxTimestamp,
+};
 use rustix::io::Errno;
 
 /// What must not change while a file is served.
@@ -30,6 +33,19 @@ impl Identity {
             size: stat.st_size as u64,
             modified_ns: nanoseconds(stat.st_mtime as i64, stat.st_mtime_nsec as i64),
             changed_ns: nanoseconds(stat.st_ctime as i64, stat.st_ctime_nsec as i64),
+        }
+    }
+
+    fn of_statx(stat: &Statx) -> Self {
+        let nanoseconds = |time: &StatxTimestamp| {
+            i128::from(time.tv_sec) * 1_000_000_000 + i128::from(time.tv_nsec)
+        };
+        Self {
+            device: rustix::fs::makedev(stat.stx_dev_major, stat.stx_dev_minor),
+            inode: stat.stx_ino,
+            size: stat.stx_size,
+            modified_ns: nanoseconds(&stat.stx_mtime),
+            changed_ns: nanoseconds(&stat.stx_ctime),
         }
     }
 
@@ -63,16 +79,44 @@ pub(crate) enum Source {
 /// Opens a published path. Its last two components (`<type>/<name>`) are walked below the storage
 /// path without following any link, so that nothing outside of it can be reached.
 pub(crate) fn open(path: &Path) -> io::Result<Source> {
-    let refuse = || io::Error::from(Errno::INVAL);
-    let name = path.file_name().ok_or_else(refuse)?;
-    let type_directory = path.parent().ok_or_else(refuse)?;
-    let (root, below) = match (type_directory.parent(), type_directory.file_name()) {
-        (Some(root), Some(kind)) => (root, Path::new(kind).join(name)),
-        _ => (type_directory, name.into()),
-    };
+    let (root, below) = split(path)?;
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let root = rustix::fs::openat(CWD, root, flags, Mode::empty())?;
     inspect(open_beneath(root.as_fd(), &below)?)
+}
+
+/// Opens a published regular file, or a name of a published directory, if that takes no disk: everything
+/// on the way must be in the kernel's caches (RESOLVE_CACHED, Linux 5.12).
+pub(crate) fn open_cached(path: &Path, inner: Option<&str>) -> Option<(OwnedFd, Identity)> {
+    let (root, below) = split(path).ok()?;
+    let below = inner.map_or(below.clone(), |name| below.join(name));
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let cached = ResolveFlags::CACHED;
+    let root = rustix::fs::openat2(CWD, root, flags, Mode::empty(), cached).ok()?;
+    let file = rustix::fs::openat2(&root, &below, READ, Mode::empty(), CONFINED | cached).ok()?;
+    let identity = identity_cached(&file)?;
+    Some((file, identity))
+}
+
+/// What the kernel knows of a regular file without asking a disk or a server.
+pub(crate) fn identity_cached(file: &OwnedFd) -> Option<Identity> {
+    let flags = AtFlags::EMPTY_PATH | AtFlags::STATX_DONT_SYNC;
+    let stat = rustix::fs::statx(file, c"", flags, StatxFlags::BASIC_STATS).ok()?;
+    let regular = Inode::from_raw_mode(stat.stx_mode.into()) == Inode::RegularFile;
+    regular.then(|| Identity::of_statx(&stat))
+}
+
+/// A storage path, and what is below it: the last two components of a published path.
+fn split(path: &Path) -> io::Result<(&Path, PathBuf)> {
+    let refuse = || io::Error::from(Errno::INVAL);
+    let name = path.file_name().ok_or_else(refuse)?;
+    let type_directory = path.parent().ok_or_else(refuse)?;
+    Ok(
+        match (type_directory.parent(), type_directory.file_name()) {
+            (Some(root), Some(kind)) => (root, Path::new(kind).join(name)),
+            _ => (type_directory, name.into()),
+        },
+    )
 }
 
 /// Opens one name of an open directory.
@@ -81,16 +125,22 @@ pub(crate) fn open_in(directory: &OwnedFd, name: &str) -> io::Result<Source> {
 }
 
 /// `O_NONBLOCK` lets the open of a FIFO return, so that it can be refused.
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::NONBLOCK)
+    .union(OFlags::NOCTTY);
+const CONFINED: ResolveFlags = ResolveFlags::BENEATH
+    .union(ResolveFlags::NO_SYMLINKS)
+    .union(ResolveFlags::NO_MAGICLINKS);
+
 fn open_beneath(root: std::os::fd::BorrowedFd<'_>, below: &Path) -> io::Result<OwnedFd> {
-    let flags =
-        OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     loop {
-        match rustix::fs::openat2(root, below, flags, Mode::empty(), resolve) {
+        match rustix::fs::openat2(root, below, READ, Mode::empty(), CONFINED) {
             // A rename elsewhere in the tree may have raced with the walk.
             Err(Errno::AGAIN | Errno::INTR) => {}
             // Kernels before 5.6 and some container profiles have no openat2.
-            Err(Errno::NOSYS | Errno::PERM) => return walk(root, below, flags),
+            Err(Errno::NOSYS | Errno::PERM) => return walk(root, below, READ),
             other => return Ok(other?),
         }
     }
