@@ -221,12 +221,16 @@ export interface FrontDoorSettings {
   maxTransfers: number
   /** Open connections before accepting pauses. */
   maxConnections: number
+  /** Open connections of one address; more are closed as they come. */
+  maxConnectionsPerAddress: number
   /** A request head must be complete after this long. */
   headTimeoutMs: number
   /** A kept-alive connection without a request is closed after this long. */
   idleTimeoutMs: number
   /** A transfer without a byte moved for this long is cut. */
   progressTimeoutMs: number
+  /** Bytes a second that a client must take or send, on average over each such time; 0 for any. */
+  minRateBytes: number
   /** How long a caller waits for the verdict about its token. */
   verdictTimeoutMs: number
   /** How long a push and whoever expects it wait for each other. */
