@@ -7,6 +7,7 @@ import { methodsOf } from '../protocol/methods-of.ts'
 import { openRpcDocument } from '../protocol/openrpc.ts'
 import { indexMethods, returnMethods, sealerMethods, spaceMethods } from '../protocol/sealer-methods.ts'
 import { type FsStat, MINER_API_VERSION, type NodeInfo } from '../protocol/types.ts'
+import { releaseReservation } from '../scheduler/release-reservation.ts'
 import type { Scheduler } from '../scheduler/scheduler.ts'
 import { minerAddress } from '../sectors/sector-id.ts'
 import type { NodeStorage } from '../storage/node-storage.ts'
@@ -78,10 +79,15 @@ function ownStorageMethods(parts: SealerParts) {
     StorageStat: (id: string) => statOf(parts, id),
     StorageTiers: () => storage.tiers(),
     Transfers: async () => storage.transfers(),
+    Quarantine: () => storage.quarantine(),
+    QuarantineRestore: (name: string) => storage.restoreQuarantined(name),
+    QuarantineRemove: (name: string) => storage.removeQuarantined(name),
+    InterruptedMoves: async () => storage.interruptedMoves(),
+    SettleMove: (op: string) => storage.settleMove(op),
   }
 }
 
-function schedulerMethods({ scheduler, connectWorker }: SealerParts) {
+function schedulerMethods({ scheduler, space, connectWorker }: SealerParts) {
   return {
     WorkerConnect: connectWorker,
     WorkerStats: async () => scheduler.workerStats(),
@@ -90,6 +96,7 @@ function schedulerMethods({ scheduler, connectWorker }: SealerParts) {
     SealingAbort: (...call: Parameters<Scheduler['abort']>) => scheduler.abort(...call),
     SealingRemoveRequest: (id: string) => scheduler.removeRequest(id),
     Decisions: async () => scheduler.decisions(),
+    ReservationRelease: (id: string) => releaseReservation(space, scheduler.workerJobs(), id),
   }
 }
 

@@ -11,14 +11,15 @@ import { minerAddress, type SectorId, sectorName } from '../sectors/sector-id.ts
 import { sealerClient } from './nodes.ts'
 import { paintFor } from './paint.ts'
 import { terminal } from './program.ts'
+import { reservationCommands } from './reservation-commands.ts'
 import { formatStorageList, type ListedPath } from './storage-list.ts'
 import { formatTable } from './table.ts'
 import { notFound, sectorNumber } from './usage.ts'
 
-/** `storage list|list sectors|find|locks|reservations`: questions to the index. */
+/** `storage list|list sectors|find|locks|reservations|release`: the index and the account of space. */
 export function indexCommands(repo: () => string | undefined): Command[] {
   const sealer = () => sealerClient(repo(), terminal.env)
-  return [list(sealer), find(sealer), locks(sealer), reservations(sealer)]
+  return [list(sealer), find(sealer), locks(sealer), ...reservationCommands(sealer)]
 }
 
 type Sealer = () => Promise<SealerApi>
@@ -231,29 +232,4 @@ function lockWords(read: readonly number[], write: readonly number[]): string {
       return (read[bit] ?? 0) > 0 ? `${type}(R:${read[bit]}) ` : ''
     })
     .join('')
-}
-
-function reservations(sealer: Sealer): Command {
-  return new Command('reservations')
-    .description('show the space that running work was promised')
-    .option('--json', 'as JSON')
-    .action(async (flags: { json?: true }) => {
-      const held = await (await sealer()).SpaceReservations()
-      if (flags.json) terminal.stdout.write(`${JSON.stringify(held, null, 2)}\n`)
-      else
-        terminal.stdout.write(
-          formatTable(
-            ['Sector', 'Type', 'Task', 'Path', 'Needed', 'Reported', 'On disk'],
-            held.map((each) => [
-              String(each.sector.Number),
-              fileTypesOf(each.fileType).join(','),
-              each.task,
-              each.pathId,
-              String(each.neededBytes),
-              String(each.reportedBytes),
-              String(each.onDiskBytes),
-            ]),
-          ),
-        )
-    })
 }

@@ -5,9 +5,10 @@ import { SealyardError } from '../base/errors.ts'
 import type { SealerApi, WorkerApi } from '../protocol/apis.ts'
 import { initStoragePath } from '../storage/init-storage-path.ts'
 import { type NodeKind, sealerClient, workerClient } from './nodes.ts'
-import { tellOddities } from './path-oddities.ts'
+import { tellNesting, tellOddities } from './path-oddities.ts'
 import { collectNames, terminal } from './program.ts'
 import { formatTable } from './table.ts'
+import { upkeepCommands } from './upkeep-commands.ts'
 import { usage } from './usage.ts'
 
 interface AttachFlags {
@@ -23,14 +24,23 @@ interface AttachFlags {
 
 type StorageOwner = Pick<
   SealerApi & WorkerApi,
-  'StorageAddLocal' | 'StorageDetachLocal' | 'StorageLocal' | 'StorageRedeclareLocal' | 'StorageTiers'
+  | 'StorageAddLocal'
+  | 'StorageDetachLocal'
+  | 'StorageLocal'
+  | 'StorageRedeclareLocal'
+  | 'StorageTiers'
+  | 'Quarantine'
+  | 'QuarantineRestore'
+  | 'QuarantineRemove'
+  | 'InterruptedMoves'
+  | 'SettleMove'
 >
 
-/** `storage attach|detach|redeclare|tiers`, the same on both daemons. */
+/** `storage attach|detach|redeclare|tiers` and the upkeep, the same on both daemons. */
 export function ownStorageCommands(kind: NodeKind, repo: () => string | undefined): Command[] {
   const owner = async (): Promise<StorageOwner> =>
     kind === 'sealer' ? sealerClient(repo(), terminal.env) : workerClient(repo(), terminal.env)
-  return [attach(owner), detach(owner), redeclare(owner), tiers(owner)]
+  return [attach(owner), detach(owner), redeclare(owner), tiers(owner), ...upkeepCommands(owner)]
 }
 
 function attach(owner: () => Promise<StorageOwner>): Command {
@@ -53,6 +63,7 @@ function attach(owner: () => Promise<StorageOwner>): Command {
     .action(async (path: string, flags: AttachFlags) => {
       const directory = resolve(path)
       const client = await owner()
+      const before = await client.StorageLocal().catch(() => ({}))
       if (flags.init === true) {
         const options = initOptions(flags)
         // Asked first: no path is made that a node which is away, or a token that may not, could not attach.
@@ -61,6 +72,7 @@ function attach(owner: () => Promise<StorageOwner>): Command {
       } else refuseInitFlags(flags)
       await client.StorageAddLocal(directory)
       tell('attached', await pathsOf(client, [directory]), flags.json)
+      tellNesting(directory, Object.values(before))
       await tellOddities([directory])
     })
 }

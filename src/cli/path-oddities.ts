@@ -16,6 +16,38 @@ export async function tellOddities(directories: readonly string[]): Promise<void
   }
 }
 
+/**
+ * A path inside another is legal, and common in the field (`/mnt/a`, `/mnt/a/store`); but a quota of the outer one
+ * counts what lies in the inner one, and to unmount or remove the outer takes the inner with it.
+ */
+export function tellNesting(directory: string, attached: readonly string[]): void {
+  const words = nestingOf(directory, attached)
+  if (words !== null) terminal.stderr.write(`warning: ${words}\n`)
+}
+
+/**
+ * @param attached directories of the node's other paths
+ * @returns null when none lies inside the other
+ */
+export function nestingOf(directory: string, attached: readonly string[]): string | null {
+  const others = attached.filter((other) => other !== directory)
+  const outer = others.filter((other) => isBelow(directory, other))
+  const inner = others.filter((other) => isBelow(other, directory))
+  if (outer.length + inner.length === 0) return null
+  const facts = [
+    ...(outer.length > 0 ? [`lies inside ${outer.join(', ')}`] : []),
+    ...(inner.length > 0 ? [`has ${inner.join(', ')} inside it`] : []),
+  ]
+  return (
+    `${directory} ${facts.join(' and ')}, attached too: both work, ` +
+    'but a quota of the outer path counts what lies in the inner one'
+  )
+}
+
+function isBelow(inner: string, outer: string): boolean {
+  return inner.startsWith(outer.endsWith('/') ? outer : `${outer}/`)
+}
+
 /** What is odd about a storage path, but no reason to refuse it. @throws what reading it throws */
 export async function odditiesOf(directory: string): Promise<string[]> {
   const { ID } = await readStorageMeta(directory)

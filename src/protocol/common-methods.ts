@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { list, method, nothing } from './method.ts'
-import { nodeInfo } from './types.ts'
+import { interruptedMove, nodeInfo, quarantinedFile } from './types.ts'
 
 /** What every node of ours answers. */
 export const commonMethods = {
@@ -70,5 +70,37 @@ export const storageMethods = {
     result: nothing,
     slow: true,
     summary: 'Declares what the disk holds anew; one path or all, dropping what is missing or not',
+  }),
+  'Sealyard.Quarantine': method({
+    permission: 'read',
+    params: [],
+    result: list(quarantinedFile),
+    summary: 'Files that another node had removed from a store path of this one, and that are kept there',
+  }),
+  'Sealyard.QuarantineRestore': method({
+    permission: 'admin',
+    params: [z.string()],
+    result: z.string(),
+    slow: true,
+    summary: 'Puts one of them back, by its name; answers where it lies now',
+  }),
+  'Sealyard.QuarantineRemove': method({
+    permission: 'admin',
+    params: [z.string()],
+    result: z.number(),
+    slow: true,
+    summary: 'Removes one of them for good, by its name; answers the bytes it took on the disk',
+  }),
+  'Sealyard.InterruptedMoves': method({
+    permission: 'read',
+    params: [],
+    result: list(interruptedMove),
+    summary: 'Moves that a stop interrupted: those that wait, and those that only an operator can judge',
+  }),
+  'Sealyard.SettleMove': method({
+    permission: 'admin',
+    params: [z.string()],
+    result: nothing,
+    summary: 'Forgets an interrupted move that an operator has looked at; no file is touched',
   }),
 } as const

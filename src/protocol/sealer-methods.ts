@@ -292,6 +292,13 @@ export const sealerMethods = {
     slow: true,
     summary: 'Takes a proof made elsewhere; it is verified when the verifying key is here',
   }),
+  'Sealyard.ReservationRelease': method({
+    permission: admin,
+    params: [z.string()],
+    result: t.reservation,
+    summary:
+      'Gives back space that a worker was promised which never comes back; refused while its call runs',
+  }),
   'Sealyard.SectorRetry': method({
     permission: admin,
     params: [z.number()],

@@ -153,7 +153,14 @@ export type WorkerJob = z.output<typeof workerJob>
 export const schedDiag = z.object({
   SchedInfo: z.object({
     Requests: list(
-      z.object({ Sector: sectorId, TaskType: z.string(), Priority: whole, SchedId: z.string() }),
+      z.object({
+        Sector: sectorId,
+        TaskType: z.string(),
+        Priority: whole,
+        SchedId: z.string(),
+        /** Why no window took it in the latest round it was explained in; lotus has no such key. */
+        Sealyard: z.object({ waits: z.array(z.string()) }).optional(),
+      }),
     ),
     OpenWindows: list(z.string()),
   }),
@@ -202,6 +209,8 @@ export const sectorStatus = z.object({
       keepUnsealed: z.boolean(),
       /** Why nothing is done with it until somebody says so, or null. */
       paused: z.string().nullable().default(null),
+      /** Of each entry of Log, milliseconds since 1970: the field's key has whole seconds. */
+      logTimes: z.array(whole).default([]),
     })
     .optional(),
 })
@@ -277,6 +286,32 @@ export const reservation = z.object({
   onDiskBytes: bytes,
 })
 export type Reservation = z.output<typeof reservation>
+
+/** What another node had removed from a store path of this one, and is kept there. */
+export const quarantinedFile = z.object({
+  /** Of the sector, and of the removal. */
+  name: z.string(),
+  sector: sectorId,
+  fileType: whole,
+  pathId: z.string(),
+  /** Where it lies. */
+  file: z.string(),
+  /** What it takes on its disk. */
+  bytes,
+  since: z.string(),
+})
+export type QuarantinedFile = z.output<typeof quarantinedFile>
+
+/** A move that a stop interrupted and that was not ended yet. */
+export const interruptedMove = z.object({
+  op: z.string(),
+  from: z.string(),
+  to: z.string(),
+  /** `waiting` ends by itself when its paths and the index are there; `uncertain` is left to an operator. */
+  state: z.enum(['waiting', 'uncertain']),
+  reason: z.string(),
+})
+export type InterruptedMove = z.output<typeof interruptedMove>
 
 export const TIERS = ['in-place', 'rename', 'clone', 'copy', 'network'] as const
 /** What it takes to bring a file from one storage path to another, cheapest first. */

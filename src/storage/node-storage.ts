@@ -1,4 +1,11 @@
-import type { FsStat, PathTier, Transfer, WorkerPath } from '../protocol/types.ts'
+import type {
+  FsStat,
+  InterruptedMove,
+  PathTier,
+  QuarantinedFile,
+  Transfer,
+  WorkerPath,
+} from '../protocol/types.ts'
 import type { FileTypeBits, SectorFileType } from '../sectors/file-types.ts'
 import type { SectorId, SectorRef } from '../sectors/sector-id.ts'
 import type { PathKind } from '../sectors/space-tables.ts'
@@ -91,6 +98,16 @@ export interface NodeStorage {
    * @throws StorageError NOT_HELD
    */
   allocated(sector: SectorRef, offset: number, size: number): Promise<boolean>
+  /** What other nodes had removed from store paths of this one, and what waits there for an operator's word. */
+  quarantine(): Promise<QuarantinedFile[]>
+  /** @returns where it lies now @throws StorageError NOT_HELD, BUSY */
+  restoreQuarantined(name: string): Promise<string>
+  /** @returns bytes it took on the disk @throws StorageError NOT_HELD */
+  removeQuarantined(name: string): Promise<number>
+  /** Moves that a stop interrupted and that were not ended yet. */
+  interruptedMoves(): InterruptedMove[]
+  /** Forgets one that is not certain; no file is touched. @throws StorageError NOT_HELD, BUSY for one that waits */
+  settleMove(op: string): Promise<void>
   /** The sealer is another run of the process: everything is declared, and running work's space announced again. */
   introduceAgain(): Promise<void>
   /** Stops watching, lets running transfers end until the deadline, then cancels them. */

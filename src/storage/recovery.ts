@@ -1,5 +1,7 @@
 import { describeError } from '../base/errors.ts'
 import type { Recovered } from '../native/mover.ts'
+import type { InterruptedMove } from '../protocol/types.ts'
+import { asStorageError, storageError } from './errors.ts'
 import type { StorageParts } from './parts.ts'
 import { leaveSource, parseMoveTag } from './transfer-file.ts'
 
@@ -7,11 +9,13 @@ import { leaveSource, parseMoveTag } from './transfer-file.ts'
  * Ends the moves that a stop interrupted.
  *
  *     recovered ──target declared, source removed and dropped──► done
- *         └─ its path is not attached, or the index is away: it waits, and is tried again
+ *         ├─ its path is not attached, or the index is away: it waits, and is tried again
+ *         └─ not certain: nothing is touched; it stays an alarm at every start until an operator settles it
  */
 export class Recovery {
   readonly #parts: StorageParts
   #waiting: readonly Recovered[]
+  #uncertain: readonly Recovered[]
   /** The run under way: a second one would end the same moves once more, and fail over it. */
   #running: Promise<void> | null = null
 
@@ -19,7 +23,33 @@ export class Recovery {
   constructor(parts: StorageParts, moves: readonly Recovered[]) {
     this.#parts = parts
     this.#waiting = moves.filter((move) => move.state !== 'alarm')
-    for (const move of moves) if (move.state === 'alarm') this.#alarm(move)
+    this.#uncertain = moves.filter((move) => move.state === 'alarm')
+    for (const move of this.#uncertain) this.#alarm(move)
+  }
+
+  /** What was not ended yet. */
+  list(): InterruptedMove[] {
+    const waits = 'it ends by itself when both paths are attached and the index answers'
+    return [
+      ...this.#waiting.map((move) => ({ ...placesOf(move), state: 'waiting' as const, reason: waits })),
+      ...this.#uncertain.map((move) => ({
+        ...placesOf(move),
+        state: 'uncertain' as const,
+        reason: move.reason ?? '',
+      })),
+    ]
+  }
+
+  /** An operator has looked at both places: the journal forgets the move. @throws StorageError NOT_HELD, BUSY */
+  async settle(op: string): Promise<void> {
+    if (this.#waiting.some((move) => move.op === op)) throw endsByItself(op)
+    const move = this.#uncertain.find((each) => each.op === op)
+    if (move === undefined) throw unknownMove(op)
+    await this.#parts.mover.done(op).catch((cause: unknown) => {
+      throw asStorageError(cause, `the journal of moves cannot forget ${op}`)
+    })
+    this.#uncertain = this.#uncertain.filter((each) => each !== move)
+    this.#parts.log.warn('an interrupted move was settled by an operator', fieldsOf(move))
   }
 
   /** Takes up what waits. Each move fails for itself. */
@@ -75,12 +105,26 @@ export class Recovery {
 
   #alarm(move: Recovered): void {
     this.#parts.log.error(
-      'an interrupted move is not certain, so nothing was touched: look at both places, then move the sector again',
+      'an interrupted move is not certain, so nothing was touched: look at both places, then say "storage settle" and move the sector again',
       { ...fieldsOf(move), reason: move.reason },
     )
   }
 }
 
-function fieldsOf({ op, source, target, state }: Recovered) {
-  return { op, from: `${source.root}/${source.name}`, to: `${target.root}/${target.name}`, state }
+function placesOf({ op, source, target }: Recovered) {
+  return { op, from: `${source.root}/${source.name}`, to: `${target.root}/${target.name}` }
+}
+
+function fieldsOf(move: Recovered) {
+  return { ...placesOf(move), state: move.state }
+}
+
+function unknownMove(op: string) {
+  const message = `no interrupted move ${op} is known here; 'storage moves' lists those that are`
+  return storageError({ code: 'NOT_HELD', level: 'permanent', message })
+}
+
+function endsByItself(op: string) {
+  const message = `the move ${op} is certain and ends by itself: attach both of its paths and let the sealer run`
+  return storageError({ code: 'BUSY', level: 'permanent', message })
 }

@@ -8,11 +8,8 @@ import { type SectorId, sectorName } from '../sectors/sector-id.ts'
 import { asStorageError, storageError } from './errors.ts'
 import { isThere } from './local-paths.ts'
 import type { StorageParts } from './parts.ts'
-import { OWN_DIRECTORY } from './path-identity.ts'
+import { QUARANTINE } from './quarantine.ts'
 import { relativeName, type StoragePath } from './storage-path.ts'
-
-/** What a stranger had removed from a store path waits here below the path until an operator lets it go. */
-export const QUARANTINE = join(OWN_DIRECTORY, 'quarantine')
 
 export interface RemoveOptions {
   /**
@@ -166,7 +163,7 @@ async function putAside(
     type,
     storagePath: path.id,
     file: aside,
-    hint: 'move it back to where it was to keep it, or remove it',
+    hint: "'storage quarantine' lists it; 'storage restore' puts it back, 'storage cleanup' removes it",
   })
 }
 

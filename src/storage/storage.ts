@@ -2,7 +2,14 @@ import { join } from 'node:path'
 import { describeError } from '../base/errors.ts'
 import { Mover } from '../native/mover.ts'
 import { unsealedAllocated } from '../native/unsealed.ts'
-import type { FsStat, PathTier, Transfer, WorkerPath } from '../protocol/types.ts'
+import type {
+  FsStat,
+  InterruptedMove,
+  PathTier,
+  QuarantinedFile,
+  Transfer,
+  WorkerPath,
+} from '../protocol/types.ts'
 import { type FileTypeBits, fileTypesOf, type SectorFileType } from '../sectors/file-types.ts'
 import { paddedSize, sealProof } from '../sectors/proof-types.ts'
 import { type SectorId, type SectorRef, sectorName } from '../sectors/sector-id.ts'
@@ -17,6 +24,7 @@ import { Heartbeat } from './heartbeat.ts'
 import { moveToStore } from './move-to-store.ts'
 import type { AcquiredFiles, AcquireRequest, LocalFile, NodeStorage } from './node-storage.ts'
 import type { StorageParts } from './parts.ts'
+import { listQuarantine, removeQuarantined, restoreQuarantined } from './quarantine.ts'
 import { Recovery } from './recovery.ts'
 import { type RemoveOptions, removeFiles } from './remove-files.ts'
 import { StorageJson } from './storage-json.ts'
@@ -211,6 +219,26 @@ export class Storage implements NodeStorage {
       message: `unsealed of ${sectorName(sector.ID)} lies on no path of this node`,
       sector: sector.ID,
     })
+  }
+
+  quarantine(): Promise<QuarantinedFile[]> {
+    return listQuarantine(this.#parts)
+  }
+
+  restoreQuarantined(name: string): Promise<string> {
+    return this.#journey(() => restoreQuarantined(this.#parts, name))
+  }
+
+  removeQuarantined(name: string): Promise<number> {
+    return this.#journey(() => removeQuarantined(this.#parts, name))
+  }
+
+  interruptedMoves(): InterruptedMove[] {
+    return this.#recovery?.list() ?? []
+  }
+
+  async settleMove(op: string): Promise<void> {
+    await this.#recovery?.settle(op)
   }
 
   async introduceAgain(): Promise<void> {

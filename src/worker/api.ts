@@ -128,6 +128,11 @@ function storageCalls({
     Remove: (sector) => removeSector(storage, sector),
     Transfers: async () => storage.transfers(),
     StorageTiers: () => storage.tiers(),
+    Quarantine: () => storage.quarantine(),
+    QuarantineRestore: (name) => storage.restoreQuarantined(name),
+    QuarantineRemove: (name) => storage.removeQuarantined(name),
+    InterruptedMoves: async () => storage.interruptedMoves(),
+    SettleMove: (op) => storage.settleMove(op),
   }
 }
 

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
-import { odditiesOf } from '../../src/cli/path-oddities.ts'
+import { nestingOf, odditiesOf } from '../../src/cli/path-oddities.ts'
 
 test('names that are skipped and an ID that is no UUID are told to who typed the command', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'sealyard-oddities-'))
@@ -22,4 +22,12 @@ test('names that are skipped and an ID that is no UUID are told to who typed the
   t.deepEqual(await odditiesOf(directory), [])
   for (let at = 0; at < 12; at++) await mkdir(join(directory, 'sealed', `old-${at}`))
   t.regex((await odditiesOf(directory))[0] ?? '', /: (old-\d+, ){10}… \(12 in all\)$/)
+})
+
+test('a path inside another is told in one line, and one that only looks so is not', (t) => {
+  const says = nestingOf('/mnt/a/store', ['/mnt/a', '/mnt/a/store', '/mnt/a/store/deep', '/mnt/b'])
+  t.regex(says ?? '', /^\/mnt\/a\/store lies inside \/mnt\/a and has \/mnt\/a\/store\/deep inside it, /)
+  t.is(nestingOf('/mnt/a', ['/mnt/a', '/mnt/ab', '/mnt/a-store']), null)
+  t.regex(nestingOf('/mnt', ['/mnt/a', '/mnt/b']) ?? '', /^\/mnt has \/mnt\/a, \/mnt\/b inside it, /)
+  t.regex(nestingOf('/mnt', ['/']) ?? '', /^\/mnt lies inside \/, /)
 })

@@ -71,7 +71,12 @@ export class ClusterAtHand {
   }
 
   /** One more worker, with a seal path of its own and the store. */
-  async addWorker(name: string, args: readonly string[], grouped = true): Promise<RunningNode> {
+  async addWorker(
+    name: string,
+    args: readonly string[],
+    grouped = true,
+    env: Readonly<Record<string, string>> = {},
+  ): Promise<RunningNode> {
     const port = await freePort(0)
     const worker = await startDaemon(
       {
@@ -79,7 +84,7 @@ export class ClusterAtHand {
         kind: 'worker',
         repo: join(this.directory, name),
         port,
-        env: this.#env,
+        env: { ...this.#env, ...env },
         runArguments: ['--listen', `127.0.0.1:${port}`, '--name', name, '--no-local-storage', ...args],
       },
       join(this.directory, 'logs'),
