@@ -9,6 +9,7 @@ import type { SectorFileType } from '../sectors/file-types.ts'
 import type { TokenVerifier } from './auth.ts'
 import { ApiError, apiError } from './errors.ts'
 import type { HttpRequest, RouteResult } from './http-types.ts'
+import { portHolder } from './port-holder.ts'
 
 /** What the door may serve: storage tells it each sector file that is declared here, and each that is gone. */
 export interface Publications {
@@ -84,7 +85,7 @@ function start(door: FrontDoor, { host, port }: DoorOptions): number {
     const words: Readonly<Record<string, [string, string]>> = {
       EADDRINUSE: [
         'PORT_IN_USE',
-        `port ${port} on ${host} is in use: stop the other program, or set [API] ListenAddress to another port`,
+        `port ${port} on ${host} is in use${holderWords(port)}: stop the other program, or set [API] ListenAddress to another port`,
       ],
       EACCES: ['PORT_FORBIDDEN', `this user may not listen on port ${port}; choose one above 1023`],
       EADDRNOTAVAIL: ['BAD_LISTEN_ADDRESS', `this machine has no address ${host}; check [API] ListenAddress`],
@@ -95,6 +96,11 @@ function start(door: FrontDoor, { host, port }: DoorOptions): number {
     ]
     throw apiError(code, message, cause)
   }
+}
+
+function holderWords(port: number): string {
+  const holder = portHolder(port)
+  return holder === null ? '' : ` by process ${holder}`
 }
 
 async function judge(verifier: TokenVerifier, token: string) {

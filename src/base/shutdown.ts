@@ -19,6 +19,9 @@ export interface StopReport {
   readonly unfinished: readonly string[]
 }
 
+/** The reason of a stop that nobody asked for. */
+export const START_FAILED = 'the start failed'
+
 /** How long a part may use after the deadline to notice its signal. */
 const GRACE_MS = 1000
 
@@ -82,7 +85,9 @@ export class Shutdown {
 
   async #stopParts(reason: string): Promise<StopReport> {
     const { clock, log, deadlineMs } = this.#options
-    log.info('stopping', { reason, deadlineMs })
+    // Of a start that failed people are told its reason, once, by the error itself.
+    const say = reason === START_FAILED ? 'debug' : 'info'
+    log[say]('stopping', { reason, deadlineMs })
     this.#begun.abort(new Error(`stopping: ${reason}`))
     const deadline = new AbortController()
     const allStopped = new AbortController()
@@ -98,7 +103,7 @@ export class Shutdown {
     }
     allStopped.abort()
     await timer
-    log.info('stopped', unfinished.length === 0 ? {} : { unfinished })
+    log[unfinished.length === 0 ? say : 'info']('stopped', unfinished.length === 0 ? {} : { unfinished })
     return { stopped, unfinished }
   }
 

@@ -6,7 +6,7 @@ import { SealyardError } from '../base/errors.ts'
 import { type LockFile, lockFile } from '../base/lock-file.ts'
 import { Log, type LogFormat, type LogLevel, parseLogLevel } from '../base/log.ts'
 import { makeDirectories } from '../base/make-directories.ts'
-import { Shutdown } from '../base/shutdown.ts'
+import { Shutdown, START_FAILED } from '../base/shutdown.ts'
 import { writeDurably } from '../base/write-durably.ts'
 import type { Settings } from '../config/settings-table.ts'
 import { formatMultiaddr } from '../protocol/api-info.ts'
@@ -60,7 +60,7 @@ export async function runDaemon(daemon: Daemon, start: (daemon: Daemon) => Promi
   } catch (error) {
     // A start that was interrupted fails for that very reason, and that is no failure.
     const wasInterrupted = shutdown.signal.aborted
-    await shutdown.stop('the start failed')
+    await shutdown.stop(START_FAILED)
     if (!wasInterrupted) throw error
   }
   const { unfinished } = await shutdown.finished()

@@ -1,20 +1,47 @@
 import type { SectorStatus } from '../protocol/types.ts'
 import { formatTable } from './table.ts'
 
+/** Columns that are shown when they are asked for, as lotus does. */
+export interface SectorColumns {
+  readonly sealTime?: boolean
+  readonly events?: boolean
+}
+
 /**
  * `sectors list`. As lotus has it, a sector is on chain with its proof, not with its pre-commit, and active from
- * then on while it is proven; both are what this node believes, and an offline chain is marked.
+ * then on while it is proven; both are what this node believes, and an offline chain is marked. Expiration, DealWeight,
+ * VerifiedPower and Pledge are the chain's to say: without one there is nothing to print, and the columns are left out.
  */
-export function formatSectors(sectors: readonly SectorStatus[]): string {
+export function formatSectors(
+  sectors: readonly SectorStatus[],
+  { sealTime = false, events = false }: SectorColumns = {},
+): string {
   const rows = sectors.map((sector) => [
     String(sector.SectorID),
     sector.State,
     !isCommitted(sector) ? 'NO' : sector.Sealyard?.offline === true ? 'offline' : 'YES',
     isCommitted(sector) && RESTING.includes(sector.State) ? 'YES' : 'NO',
+    sealTime ? sealTimeOf(sector) : '',
+    events ? String(sector.Log.length) : '',
     deals(sector),
     note(sector),
   ])
-  return formatTable(['ID', 'State', 'OnChain', 'Active', 'Deals', 'Note'], rows)
+  return formatTable(['ID', 'State', 'OnChain', 'Active', 'SealTime', 'Events', 'Deals', 'Note'], rows)
+}
+
+const HOUR_SECONDS = 3600
+
+/** From the first event to the one that made it proving, as Go prints a duration; '' while it is not. */
+function sealTimeOf({ Log: [first, ...later] }: SectorStatus): string {
+  const proving = later.find((entry) => entry.Message.endsWith(' → Proving'))
+  if (first === undefined || proving === undefined) return ''
+  return goDuration(proving.Timestamp - first.Timestamp)
+}
+
+/** 3725 → 1h2m5s */
+function goDuration(seconds: number): string {
+  const [hours, minutes] = [Math.floor(seconds / HOUR_SECONDS), Math.floor(seconds / 60)]
+  return `${hours > 0 ? `${hours}h` : ''}${minutes > 0 ? `${minutes % 60}m` : ''}${seconds % 60}s`
 }
 
 const RESTING: readonly string[] = ['Proving', 'Available']
@@ -90,9 +117,15 @@ function sealyardLines(status: SectorStatus): [string, string][] {
   return pieces
 }
 
+/** Of a lotus node only the second is known, and no more is said. */
+function timeOf(seconds: number, milliseconds: number | undefined): string {
+  if (milliseconds !== undefined) return new Date(milliseconds).toISOString()
+  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z')
+}
+
 function formatLog(status: SectorStatus): string {
   const lines = status.Log.map((entry, index) => {
-    const at = new Date(entry.Timestamp * 1000).toISOString()
+    const at = timeOf(entry.Timestamp, status.Sealyard?.logTimes[index])
     const trace = entry.Trace === '' ? '' : `\n\t${entry.Trace.replaceAll('\n', '\n\t')}`
     return `${index}.\t${at}:\t[${entry.Kind}]\t${entry.Message}${trace}\n`
   })

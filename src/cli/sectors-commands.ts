@@ -40,11 +40,25 @@ export function sectorsCommands(repo: () => string | undefined): Command {
 }
 
 function pledge(sealer: Sealer): Command {
-  return new Command('pledge').description('start a sector filled with zeroes').action(async () => {
-    const sector = await (await sealer()).PledgeSector()
-    out(`Created CC sector: ${sector.Number}\n`)
-  })
+  return new Command('pledge')
+    .description('start a sector filled with zeroes')
+    .option('--count <n>', 'that many', '1')
+    .action(async (flags: { count: string }) => {
+      const count = Number(flags.count)
+      if (!/^\d+$/.test(flags.count) || count < 1 || count > MOST_PLEDGED) {
+        throw usage(`--count takes a whole number from 1 to ${MOST_PLEDGED}, not '${flags.count}'`)
+      }
+      const client = await sealer()
+      // One after the other: what was created is said, also when a later one is refused.
+      for (let made = 0; made < count; made++) {
+        const sector = await client.PledgeSector()
+        out(`Created CC sector: ${sector.Number}\n`)
+      }
+    })
 }
+
+/** A slip of the finger does not fill a cluster's queue for years. */
+const MOST_PLEDGED = 10_000
 
 function add(sealer: Sealer): Command {
   return new Command('add')
@@ -102,14 +116,16 @@ function list(sealer: Sealer): Command {
   return new Command('list')
     .description('list the sectors')
     .option('--show-removed', 'also those that were removed')
+    .option('--seal-time', 'how long each took from its first event until it was proving')
+    .option('--events', 'how many events each has seen')
     .option('--json', 'as JSON')
-    .action(async (flags: { showRemoved?: true; json?: true }) => {
+    .action(async (flags: { showRemoved?: true; sealTime?: true; events?: true; json?: true }) => {
       const client = await sealer()
       const all = await statusesOf(client, await client.SectorsList())
       // As lotus does: the API knows them for ever, an operator is done with them.
       const sectors = all.filter((sector) => flags.showRemoved === true || sector.State !== 'Removed')
       if (flags.json) json(sectors)
-      else out(formatSectors(sectors))
+      else out(formatSectors(sectors, flags))
     })
 }
 

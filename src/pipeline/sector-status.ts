@@ -46,6 +46,7 @@ export function statusOf(record: SectorRecord, sources: StatusSources): SectorSt
       })),
       keepUnsealed: record.keepUnsealed,
       paused: record.paused,
+      logTimes: sources.events.map((event) => event.at),
     },
   }
 }

@@ -204,10 +204,11 @@ export class ConnectedWorker {
 function checkVersion(version: number): void {
   const [major, minor] = [version >> 16, (version >> 8) & 0xff]
   if (major === 1 && (minor === 7 || minor === 6)) return
+  const older = major < 1 || (major === 1 && minor < 6) ? 'worker' : 'sealer'
   throw new SchedulerError({
     code: 'WORKER_VERSION',
     level: 'permanent',
-    message: `the worker speaks API ${major}.${minor}, this sealer speaks 1.7 and 1.6: update the older of the two`,
+    message: `the worker speaks worker API ${major}.${minor}, this sealer speaks 1.7 and 1.6: upgrade the ${older}`,
   })
 }
 

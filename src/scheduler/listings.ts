@@ -1,4 +1,4 @@
-import type { SchedDiag, WorkerJob, WorkerStats } from '../protocol/types.ts'
+import type { Decision, SchedDiag, WorkerJob, WorkerStats } from '../protocol/types.ts'
 import type { Calls } from './calls.ts'
 import type { Job } from './job.ts'
 import type { SchedulingLoop } from './loop.ts'
@@ -71,8 +71,16 @@ function waitingJob(job: Job, runWait: number): Omit<WorkerJob, 'Hostname'> {
   }
 }
 
+/** One line a worker and reason, however many windows it has. */
+function waitsOf(decision: Decision | undefined) {
+  if (decision === undefined || decision.chosen !== null) return {}
+  const reasons = decision.windows.map(({ hostname, reason }) => `${hostname}: ${reason}`)
+  return { Sealyard: { waits: [...new Set(reasons)] } }
+}
+
 export function schedDiag(loop: SchedulingLoop, calls: Calls): SchedDiag {
   const running = calls.running()
+  const decided = new Map(loop.decisions().map((decision) => [decision.request, decision]))
   return {
     SchedInfo: {
       Requests: loop.queued().map((job) => ({
@@ -80,6 +88,7 @@ export function schedDiag(loop: SchedulingLoop, calls: Calls): SchedDiag {
         TaskType: job.task,
         Priority: job.priority,
         SchedId: job.id,
+        ...waitsOf(decided.get(job.id)),
       })),
       OpenWindows: [...loop.openWindows()],
     },

@@ -184,7 +184,7 @@ function wrongVersion(apiVersion: number, version: string) {
     code: 'SEALER_VERSION',
     message:
       `the sealer (${version}) speaks miner API ${dotted(apiVersion)}, this worker ${dotted(MINER_API_VERSION)}; ` +
-      'run versions of both that belong together',
+      `upgrade the ${apiVersion < MINER_API_VERSION ? 'sealer' : 'worker'}, or run versions of both that belong together`,
   })
 }
 

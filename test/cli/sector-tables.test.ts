@@ -27,6 +27,7 @@ function sector(number: number, given: Partial<SectorStatus>, offline = false): 
       pieces: [],
       keepUnsealed: false,
       paused: null,
+      logTimes: [],
     },
     ...given,
   }
@@ -78,6 +79,39 @@ test('the list says in two words what C2 is at, the status in all of them', (t) 
     ].join('\n'),
   )
   t.true(formatSectorStatus(deferred, false, false).includes(`C2:\t${DEFERRED}\n`))
+})
+
+test('how long a sealing took and how many events it saw are shown when asked for; what only a chain knows never is', (t) => {
+  const at = (Timestamp: number, Message: string) => ({ Kind: 'state', Timestamp, Trace: '', Message })
+  const Log = [
+    at(1000, 'created'),
+    at(2000, 'FIN; FinalizeSector → Proving'),
+    at(9000, 'C2; Committing → Proving'),
+  ]
+  const listing = formatSectors(
+    [sector(7, { Log }), sector(8, { State: 'PreCommit1', Log: Log.slice(0, 1) })],
+    {
+      sealTime: true,
+      events: true,
+    },
+  )
+  t.regex(
+    listing,
+    /^ID +State +OnChain +Active +SealTime +Events +Deals\n7 +Proving +YES +YES +16m40s +3 +CC\n/,
+  )
+  t.regex(listing, /\n8 +PreCommit1 +YES +NO +1 +CC\n$/)
+  t.notRegex(listing, /Expiration|Pledge/)
+  const day = [at(0, 'created'), at(90_061, 'x; FinalizeSector → Proving')]
+  t.regex(formatSectors([sector(7, { Log: day })], { sealTime: true }), / 25h1m1s /)
+})
+
+test('an event has its milliseconds where the node knows them, and none where it does not', (t) => {
+  const Log = [{ Kind: 'state', Timestamp: 1_767_225_600, Trace: '', Message: 'created' }]
+  const ours = sector(7, { Log })
+  const known = { ...ours, Sealyard: { ...ours.Sealyard!, logTimes: [1_767_225_600_123] } }
+  t.regex(formatSectorStatus(known, true, false), /0\.\t2026-01-01T00:00:00\.123Z:/)
+  const { Sealyard: _, ...strangers } = ours
+  t.regex(formatSectorStatus(strangers, true, false), /0\.\t2026-01-01T00:00:00Z:/)
 })
 
 test('a long last error is cut in the list and whole in the status', (t) => {

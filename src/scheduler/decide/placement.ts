@@ -77,18 +77,14 @@ function placeOne(
   const allowed = takers.filter(
     (path) => allowsMiner(path.info, sector.ID.Miner) && allowsType(path.info, type),
   )
-  if (allowed.length === 0) {
-    const rules = [...new Set(takers.map((path) => refusingRule(path.info, sector.ID.Miner, type)))].join(
-      '; ',
-    )
-    return { refusal: `none of its storage paths may take ${type} of f0${sector.ID.Miner}: ${rules}` }
-  }
+  if (allowed.length === 0) return { refusal: ruleWords(takers, sector.ID, type) }
   // A store that names no group takes from anyone; a seal path takes only what is let to one of its groups.
   const open = (path: PathView) =>
     (placing.pathKind === 'storage' && path.info.Groups.length === 0) || isInGroups(path.info, groups)
   const grouped = allowed.filter(open)
-  if (grouped.length === 0)
-    return { refusal: `AllowTo lets the sector go to groups ${[...(groups ?? [])].join(', ')} only` }
+  if (grouped.length === 0) {
+    return { refusal: groupWords(allowed, groups, holdersOf(index, sector.ID, placing.boundBy)) }
+  }
   const usable = grouped.filter((path) => path.unusable === null)
   if (usable.length === 0) return { refusal: `its path ${grouped[0]?.info.ID}: ${grouped[0]?.unusable}` }
   const needed = neededSpace(type, proofOf(placing.request), placing.pathKind)
@@ -104,6 +100,33 @@ function placeOne(
     left.set(taker.info.ID, (left.get(taker.info.ID) ?? 0) - needed)
   }
   return { paths }
+}
+
+/** Each rule as it stands, the paths it stands in, and what to do about it. */
+function ruleWords(takers: readonly PathView[], sector: SectorId, type: SectorFileType): string {
+  const rules = takers
+    .map((path) => `${refusingRule(path.info, sector.Miner, type)} on ${path.info.ID}`)
+    .join('; ')
+  return (
+    `none of its storage paths may take ${type} of f0${sector.Miner}: ${rules}; ` +
+    `change the rule in the path's sectorstore.json, then 'storage redeclare'`
+  )
+}
+
+function groupWords(
+  takers: readonly PathView[],
+  groups: ReadonlySet<string> | null,
+  holders: readonly PathView[],
+): string {
+  const theirs = takers.map(({ info }) => `${info.ID} is in ${info.Groups.join(', ') || 'none'}`).join(', ')
+  return (
+    `AllowTo lets the sector go to groups ${[...(groups ?? [])].join(', ')} only, as ${idsOf(holders)} says, ` +
+    `and here ${theirs}: change Groups of a path here, or AllowTo there, in sectorstore.json, then 'storage redeclare'`
+  )
+}
+
+function idsOf(paths: readonly PathView[]): string {
+  return paths.map((path) => path.info.ID).join(', ')
 }
 
 /** It lies there already, or a rename within the filesystem brings it; a quota may still stand against that. */
