@@ -1,7 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
+import { parseDuration } from '../base/duration.ts'
 import { errorCode, SealyardError } from '../base/errors.ts'
+import { SETTINGS } from '../config/settings-table.ts'
 import { parseApiInfo, parseMultiaddr } from '../protocol/api-info.ts'
 import type { SealerApi, WorkerApi } from '../protocol/apis.ts'
 import { ConnectionError } from '../protocol/errors.ts'
@@ -82,7 +84,7 @@ export async function sealerClient(
   env: NodeJS.ProcessEnv,
 ): Promise<SealerApi & Endpoint> {
   const endpoint = await endpointOf('sealer', flag, env)
-  return Object.assign(orNotRunning('sealer', endpoint, clientOf(sealerMethods, endpoint)), endpoint)
+  return Object.assign(orNotRunning('sealer', endpoint, clientOf(sealerMethods, endpoint, env)), endpoint)
 }
 
 export async function workerClient(
@@ -90,7 +92,7 @@ export async function workerClient(
   env: NodeJS.ProcessEnv,
 ): Promise<WorkerApi & Endpoint> {
   const endpoint = await endpointOf('worker', flag, env)
-  return Object.assign(orNotRunning('worker', endpoint, clientOf(workerMethods, endpoint)), endpoint)
+  return Object.assign(orNotRunning('worker', endpoint, clientOf(workerMethods, endpoint, env)), endpoint)
 }
 
 /** The same client; a refused connection means that nobody listens there, which is said in plain words. */
@@ -118,7 +120,15 @@ function notRunning(kind: NodeKind, url: string): SealyardError {
   })
 }
 
-/** People wait for what they asked: an unsealing call may take hours, so calls from the CLI have no deadline. */
-function clientOf<T extends typeof sealerMethods | typeof workerMethods>(table: T, endpoint: Endpoint) {
-  return createClient(table, { url: `${endpoint.url}/rpc/v0`, token: endpoint.token, timeoutMs: 0 })
+/**
+ * People wait for what they asked: an unsealing call may take hours, and calls that wait for work have no deadline.
+ * The others have that of API.Timeout, so that a port that takes a connection and says nothing is named.
+ */
+function clientOf<T extends typeof sealerMethods | typeof workerMethods>(
+  table: T,
+  endpoint: Endpoint,
+  env: NodeJS.ProcessEnv,
+) {
+  const timeoutMs = parseDuration(env.SEALYARD_API_TIMEOUT || String(SETTINGS.API.Timeout.default))
+  return createClient(table, { url: `${endpoint.url}/rpc/v0`, token: endpoint.token, timeoutMs })
 }

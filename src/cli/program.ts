@@ -43,7 +43,8 @@ function whatToDo(error: unknown): string {
   if (isSealyardError(error, 'NO_PERMISSION')) {
     return "; use a token that has it: 'sealyard-sealer auth api-info --perm admin' prints one"
   }
-  if (isSealyardError(error, 'CONNECTION')) return '; does the node run there, and is that its address?'
+  if (isSealyardError(error, 'CONNECTION') || isSealyardError(error, 'TIMEOUT'))
+    return '; does the node run there, and is that its address?'
   return ''
 }
 

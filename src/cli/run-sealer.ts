@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { SealerTokens } from '../api/auth.ts'
 import { type Node, startNode } from '../api/node.ts'
 import { sealerApi } from '../api/sealer-api.ts'
-import { SealyardError } from '../base/errors.ts'
+import { describeError, SealyardError } from '../base/errors.ts'
+import type { Logger } from '../base/log.ts'
 import { OfflineChain } from '../chain/offline-chain.ts'
 import type { Settings } from '../config/settings-table.ts'
 import { Pipeline } from '../pipeline/pipeline.ts'
@@ -201,8 +202,10 @@ function serve(ground: Ground, storage: Storage, scheduler: Scheduler, pipeline:
     miner: miner.Miner,
     sectorSize: miner.SectorSize,
     log,
-    connectWorker: async (url) =>
-      scheduler.connect(await dialWorker(url, token, { timeoutMs: settings.API.Timeout })),
+    connectWorker: (url) =>
+      takeIn(url, log.logger('advmgr'), async () =>
+        scheduler.connect(await dialWorker(url, token, { timeoutMs: settings.API.Timeout })),
+      ),
     stop: () => void shutdown.stop('Shutdown was called'),
   })
   node.serve({
@@ -210,6 +213,16 @@ function serve(ground: Ground, storage: Storage, scheduler: Scheduler, pipeline:
     implementation,
     remote: new RemoteAnswers({ storage, executor, scratch: ground.scratch }),
   })
+}
+
+/** The worker hears why it was not taken in; who looks at the sealer's log should too. */
+async function takeIn(url: string, log: Logger, connect: () => Promise<void>): Promise<void> {
+  try {
+    await connect()
+  } catch (error) {
+    log.warn('a worker that offered itself was not taken in', { url, error: describeError(error) })
+    throw error
+  }
 }
 
 /** @throws SealyardError NOT_INITIALISED */

@@ -47,7 +47,8 @@ export class HttpConnections {
       const { origin } = call.url
       if (aborted.signal.aborted) {
         const message = `${origin} did not answer within ${call.timeoutMs / 1000} s`
-        throw new ConnectionError({ code: 'TIMEOUT', message, cause })
+        // Its cause says no more than that somebody gave up: we did.
+        throw new ConnectionError({ code: 'TIMEOUT', message })
       }
       throw new ConnectionError({ message: `no answer from ${origin}: ${reason(cause)}`, cause })
     } finally {
@@ -125,5 +126,9 @@ async function readAll(response: IncomingMessage, origin: string): Promise<Buffe
 /** Node puts the reason of a failed dual-stack connect into `errors` and leaves the message empty. */
 function reason(cause: unknown): string {
   if (cause instanceof AggregateError) return cause.errors.map(reason).join('; ')
+  // Node's words for a connection that was closed before anything was answered. OpenSSL does so to plain HTTP.
+  if (cause instanceof Error && cause.message === 'socket hang up') {
+    return 'it closed the connection without a word (a TLS port is addressed with /https)'
+  }
   return cause instanceof Error ? cause.message : String(cause)
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { link, open, rm } from 'node:fs/promises'
-import { join } from 'node:path'
+import { link, open, rm, statfs } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { formatBytes } from '../base/bytes.ts'
 import { errorCode } from '../base/errors.ts'
 import { makeDirectories } from '../base/make-directories.ts'
 import { syncDirectory } from '../base/write-durably.ts'
@@ -48,7 +49,7 @@ export async function initStoragePath(directory: string, options: InitOptions): 
     await makeDirectories(directory, 0o755)
     await createMetafile(directory, JSON.stringify(meta, null, 2))
   } catch (error) {
-    throw notMakeable(directory, error)
+    throw (await fullFilesystem(directory, error)) ?? notMakeable(directory, error)
   }
   return readStorageMeta(directory)
 }
@@ -78,6 +79,24 @@ async function createMetafile(directory: string, text: string): Promise<void> {
     await rm(temporary, { force: true })
   }
   await syncDirectory(directory)
+}
+
+const FULL = ['ENOSPC', 'EDQUOT']
+
+/** The directory may not exist yet: its nearest ancestor lies on the same filesystem. */
+async function fullFilesystem(directory: string, error: unknown): Promise<Error | null> {
+  const code = errorCode(error) ?? ''
+  if (!FULL.includes(code)) return null
+  let place = directory
+  let stats = await statfs(place).catch(() => null)
+  while (stats === null && place !== dirname(place)) {
+    place = dirname(place)
+    stats = await statfs(place).catch(() => null)
+  }
+  const { bavail, blocks, bsize, ffree } = stats ?? { bavail: 0, blocks: 0, bsize: 0, ffree: 0 }
+  const left = `${formatBytes(bavail * bsize)} of ${formatBytes(blocks * bsize)} and ${ffree} inodes are free`
+  const message = `${directory} is on a full filesystem: ${left} (${code}); make room there, or give a place on another disk`
+  return storageError({ code: 'NO_SPACE', level: 'permanent', message, storagePath: directory })
 }
 
 /** What mkdir(2), open(2) and link(2) say of a bad place, in an operator's words; other errors as they are. */

@@ -1,9 +1,9 @@
-import { writeFile } from 'node:fs/promises'
+import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { freePort } from '../../src/tour/host-facts.ts'
 import { ClusterAtHand } from './cluster-at-hand.ts'
-import { lotusMiner, webServer } from './other-sides.ts'
+import { lotusMiner, rpcNode, silentPort, tlsPort, webServer } from './other-sides.ts'
 import { isRefused, type Refusal, stateOf, tokenWith } from './refusal.ts'
 import { type Typed, typed } from './typed-command.ts'
 
@@ -26,9 +26,27 @@ test('what a daemon cannot start with is refused in one line, and its repo stays
     ...(await workerStarts(t, cluster)),
   ]
   const before = await stateOf(cluster)
-  for (const refusal of refusals) isRefused(t, { ...refusal, isDaemon: true }, await typed(refusal.typed))
+  for (const refusal of refusals) isRefused(t, refusal, await typed(refusal.typed))
   t.deepEqual(withoutBooks(await stateOf(cluster)), withoutBooks(before))
   t.log(`${refusals.length} refusals of a daemon that starts; the sealer beside them listens on ${port}`)
+})
+
+test('a worker of another version is not taken in; it and the sealer’s log hear which of the two is older', async (t) => {
+  const cluster = await ClusterAtHand.start(t, { workers: [] })
+  const api = await cluster.api()
+  const before = await stateOf(cluster)
+  for (const [version, line] of [
+    [0x010500, /the worker speaks worker API 1\.5, this sealer speaks 1\.7 and 1\.6: upgrade the worker/],
+    [0x020000, /the worker speaks worker API 2\.0, this sealer speaks 1\.7 and 1\.6: upgrade the sealer/],
+  ] as const) {
+    const offered = await rpcNode(t, new Map([['Filecoin.Version', () => version]]))
+    const url = `http://127.0.0.1:${offered.split('/')[4]}/rpc/v0`
+    await t.throwsAsync(api.WorkerConnect(url), { code: 'WORKER_VERSION', message: line })
+    const log = await readFile(cluster.sealer.log, 'utf8')
+    const told = log.split('\n').find((each) => each.includes('was not taken in') && each.includes(url))
+    t.regex(told ?? '', line)
+  }
+  t.deepEqual(await stateOf(cluster), before)
 })
 
 const starting = (repo: string, ...flags: string[]): Typed => ({
@@ -124,7 +142,7 @@ async function sealerStarts(
     {
       name: 'a port that is taken',
       typed: { program: 'sealer', args: ['--repo', plain, 'run', '--listen', `127.0.0.1:${sealer.port}`] },
-      line: new RegExp(`port ${sealer.port} .*is in use`),
+      line: new RegExp(`port ${sealer.port} .*is in use by process ${sealer.child.pid} \\(.+\\): stop the`),
     },
     {
       name: 'an address of another machine',
@@ -156,13 +174,22 @@ async function workerStarts(t: ExecutionContext<unknown>, cluster: ClusterAtHand
     env: { SEALER_API_INFO: info },
   })
   const here = `/ip4/127.0.0.1/tcp/${sealer.port}/http`
-  const ask = (info: string): Typed => ({ program: 'sealer', args: ['info'], env: { SEALER_API_INFO: info } })
+  const ask = (info: string, env: Record<string, string> = {}): Typed => ({
+    program: 'sealer',
+    args: ['info'],
+    env: { SEALER_API_INFO: info, ...env },
+  })
   return [
     { name: 'no sealer to work for', typed: worker('none', ''), line: /SEALER_API_INFO is not set/ },
     {
       name: 'a sealer of another version',
       typed: worker('old', `${token}:${await lotusMiner(t, 0x010400)}`),
-      line: /the sealer \(1\.13\.0\+mainnet\) speaks miner API 1\.4\.0, this worker 1\.5\.0; run versions/,
+      line: /the sealer \(1\.13\.0\+mainnet\) speaks miner API 1\.4\.0, this worker 1\.5\.0; upgrade the sealer/,
+    },
+    {
+      name: 'a sealer of a newer version',
+      typed: worker('new', `${token}:${await lotusMiner(t, 0x010600)}`),
+      line: /speaks miner API 1\.6\.0, this worker 1\.5\.0; upgrade the worker/,
     },
     {
       name: 'a web server as the sealer',
@@ -173,6 +200,21 @@ async function workerStarts(t: ExecutionContext<unknown>, cluster: ClusterAtHand
       name: 'a web server to ask',
       typed: ask(`${token}:${await webServer(t)}`),
       line: /does not speak JSON-RPC \(HTTP 404\); is it the address of a node/,
+    },
+    {
+      name: 'a web server that answers everything',
+      typed: ask(`${token}:${await webServer(t, 200)}`),
+      line: /does not speak JSON-RPC \(HTTP 200\); is it the address of a node/,
+    },
+    {
+      name: 'a port that says nothing',
+      typed: { ...ask(`${token}:${await silentPort(t)}`, { SEALYARD_API_TIMEOUT: '300ms' }) },
+      line: /127\.0\.0\.1:\d+ did not answer within 0\.3 s; does the node run there/,
+    },
+    {
+      name: 'a TLS port',
+      typed: ask(`${token}:${await tlsPort(t)}`),
+      line: /it closed the connection without a word \(a TLS port is addressed with \/https\); does the node run/,
     },
     {
       name: 'a port where nobody listens',

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createPort, type Server, type Socket } from 'node:net'
+import { createServer as createTlsPort } from 'node:tls'
 import type { ExecutionContext } from 'ava'
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>
@@ -18,10 +19,32 @@ async function serve(t: ExecutionContext<unknown>, answer: Answer): Promise<stri
 }
 
 /** A web server that somebody typed the address of. */
-export function webServer(t: ExecutionContext<unknown>): Promise<string> {
+export function webServer(t: ExecutionContext<unknown>, status = 404): Promise<string> {
   return serve(t, async (_request, response) => {
-    response.writeHead(404, { 'content-type': 'text/html' }).end('<html>nothing here</html>')
+    response.writeHead(status, { 'content-type': 'text/html' }).end('<html>nothing here</html>')
   })
+}
+
+/** A port that takes connections and never says a word. */
+export function silentPort(t: ExecutionContext<unknown>): Promise<string> {
+  return listen(t, createPort())
+}
+
+/** A port that speaks TLS only. */
+export function tlsPort(t: ExecutionContext<unknown>): Promise<string> {
+  return listen(t, createTlsPort({}))
+}
+
+async function listen(t: ExecutionContext<unknown>, server: Server): Promise<string> {
+  const open = new Set<Socket>()
+  server.on('connection', (socket: Socket) => open.add(socket))
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  t.teardown(() => {
+    for (const socket of open) socket.destroy()
+    server.close()
+  })
+  return `/ip4/127.0.0.1/tcp/${(server.address() as AddressInfo).port}/http`
 }
 
 /** What a lotus miner answers to a worker that asks who it is; one that never heard of us. */

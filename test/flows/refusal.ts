@@ -12,8 +12,6 @@ export interface Refusal {
   /** 1 by default: refused; 2 is wrong usage. */
   readonly code?: number
   readonly line: RegExp
-  /** A daemon that gives up may log before; people still get one line. */
-  readonly isDaemon?: true
 }
 
 /** What no refusal may change. */
@@ -76,15 +74,15 @@ export async function place(directory: string, files: Readonly<Record<string, st
   return directory
 }
 
-/** Checks how it ended: its status, one line for people, no stack trace, and no log line from a command. */
+/** Checks how it ended: its status, one line for people, no stack trace, and no log line beside it. */
 export function isRefused(t: ExecutionContext<unknown>, refusal: Refusal, ended: Ended): void {
-  const { name, code = 1, line, isDaemon } = refusal
+  const { name, code = 1, line } = refusal
   const shown = `${name}: ${ended.stderr}${ended.stdout}`
   t.is(ended.code, code, shown)
   // Behind a wrong command commander adds what it may have meant, in brackets.
   const lines = words(ended).filter((each) => !each.startsWith('('))
   t.is(lines.length, 1, shown)
   t.regex(lines[0] ?? '', line, shown)
-  if (isDaemon !== true) t.notRegex(ended.stderr, /^\{/m, `${name}: no log line: ${ended.stderr}`)
+  t.notRegex(ended.stderr, /^\{/m, `${name}: no log line: ${ended.stderr}`)
   t.notRegex(ended.stderr, /^\s+at /m, `${name}: no stack trace`)
 }
