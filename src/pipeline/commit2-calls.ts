@@ -34,7 +34,7 @@ export async function takeUpCommit2(number: number, tools: StepTools, lives: Liv
     throw pipelineError({
       code: 'NO_PARAMETERS',
       level: 'temporary',
-      message: `no connected worker can run C2 for ${sizeName} sectors: start one with C2 enabled that has the Groth16 parameters (FIL_PROOFS_PARAMETER_CACHE)`,
+      message: `no connected worker can run C2 for ${sizeName} sectors: start one with C2 enabled that has the Groth16 parameters (FIL_PROOFS_PARAMETER_CACHE); a worker that lacks them names the files in its log, 'parameters list' shows those of this machine`,
       sector: record.id,
     })
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { PARAMETER_STATES } from './parameters.ts'
 
 // What the prover answers to each task, see crates/prover/protocol.md.
 
@@ -14,7 +15,7 @@ export const challenges = z.object({
     z.object({ sector: z.int().nonnegative(), challenges: z.array(z.int().nonnegative()) }),
   ),
 })
-const parameterFile = z.object({ file: z.string(), state: z.enum(['whole', 'missing', 'cut short']) })
+const parameterFile = z.object({ file: z.string(), state: z.enum(PARAMETER_STATES) })
 export const foundParameters = z.object({
   parameters: parameterFile,
   verifyingKey: parameterFile,

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
 import { builtBinary } from './built-binary.ts'
-import { type Circuit, parameterDirectories } from './parameters.ts'
+import { type Circuit, lackingWords, parameterDirectories } from './parameters.ts'
 import { ProverExecutor, type ProverExecutorOptions } from './prover-executor.ts'
 import { ShapeExecutor } from './shape-executor.ts'
 import type {
@@ -28,6 +28,8 @@ export interface OpenExecutorOptions {
 /** An executor that knows which proofs it has parameters for. */
 export interface OpenExecutor extends TaskExecutor {
   canCommit2(proofType: number): Promise<boolean>
+  /** Which files keep it from running C2, directory by directory; '' when it can. */
+  commit2Lacks(proofType: number): Promise<string>
   canVerifySeal(proofType: number): Promise<boolean>
   canProvePost(kind: PostKind, proofType: number): Promise<boolean>
 }
@@ -58,6 +60,14 @@ class KnowingProver extends ProverExecutor implements OpenExecutor {
 
   async canCommit2(proofType: number): Promise<boolean> {
     return (await this.#keeper('porep', proofType, 'canProve')) !== null
+  }
+
+  async commit2Lacks(proofType: number): Promise<string> {
+    if (await this.canCommit2(proofType)) return ''
+    const found = [this, ...this.#others].map((each) =>
+      each.findParameters('porep', proofType, { scratch: tmpdir() }),
+    )
+    return (await Promise.all(found)).map(lackingWords).join('; ')
   }
 
   async canVerifySeal(proofType: number): Promise<boolean> {

@@ -13,9 +13,18 @@ export interface FoundParameters {
   readonly canVerify: boolean
 }
 
+/** `of another circuit`: whole, but the key it begins with is not the one beside it. */
+export const PARAMETER_STATES = ['whole', 'missing', 'cut short', 'of another circuit'] as const
+
 export interface ParameterFile {
   readonly file: string
-  readonly state: 'whole' | 'missing' | 'cut short'
+  readonly state: (typeof PARAMETER_STATES)[number]
+}
+
+/** What keeps a circuit from being proven, file by file; '' when nothing does. */
+export function lackingWords({ parameters, verifyingKey }: FoundParameters): string {
+  const lacking = [parameters, verifyingKey].filter(({ state }) => state !== 'whole')
+  return lacking.map(({ file, state }) => `${file} is ${state}`).join(', ')
 }
 
 /** Sealyard's own cache: SEALYARD_CACHE, else `sealyard` in XDG_CACHE_HOME or in ~/.cache. */

@@ -123,6 +123,10 @@ export class ShapeExecutor implements TaskExecutor {
     return false
   }
 
+  async commit2Lacks(): Promise<string> {
+    return 'it seals nothing: there is nothing to prove'
+  }
+
   async canVerifySeal(): Promise<boolean> {
     return false
   }

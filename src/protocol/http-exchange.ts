@@ -128,7 +128,7 @@ function reason(cause: unknown): string {
   if (cause instanceof AggregateError) return cause.errors.map(reason).join('; ')
   // Node's words for a connection that was closed before anything was answered. OpenSSL does so to plain HTTP.
   if (cause instanceof Error && cause.message === 'socket hang up') {
-    return 'it closed the connection without a word (a TLS port is addressed with /https)'
+    return 'it closed the connection without a word (socket hang up; a TLS port is addressed with /https)'
   }
   return cause instanceof Error ? cause.message : String(cause)
 }

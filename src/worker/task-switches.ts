@@ -9,8 +9,8 @@ const PARAMETERS_KNOWN_MS = 30_000
 
 export interface TaskSwitchesOptions {
   readonly tasks: readonly TaskCode[]
-  /** Whether this host has what C2 of the cluster's sectors needs. */
-  readonly canCommit2: () => Promise<boolean>
+  /** What this host lacks for C2 of the cluster's sectors; '' when it lacks nothing. */
+  readonly commit2Lacks: () => Promise<string>
   readonly clock: Clock
   readonly log: Logger
 }
@@ -19,6 +19,7 @@ export interface TaskSwitchesOptions {
 export class TaskSwitches {
   readonly #options: TaskSwitchesOptions
   readonly #on: Set<TaskCode>
+  #toldLacking = ''
   #commit2: { readonly possible: Promise<boolean>; readonly untilMs: number } | null = null
 
   constructor(options: TaskSwitchesOptions) {
@@ -44,17 +45,33 @@ export class TaskSwitches {
   }
 
   #canCommit2(): Promise<boolean> {
-    const { canCommit2, clock, log } = this.#options
+    const { commit2Lacks, clock, log } = this.#options
     const now = clock.monotonicMs()
     if (this.#commit2 === null || now >= this.#commit2.untilMs) {
-      const possible = canCommit2().catch((error: unknown) => {
-        // The other tasks are offered all the same.
-        log.error('C2 is not offered: its parameters could not be looked up', { error: describeError(error) })
-        return false
-      })
+      const possible = commit2Lacks().then(
+        (lacking) => {
+          this.#tell(lacking)
+          return lacking === ''
+        },
+        (error: unknown) => {
+          // The other tasks are offered all the same.
+          log.error('C2 is not offered: its parameters could not be looked up', {
+            error: describeError(error),
+          })
+          return false
+        },
+      )
       this.#commit2 = { possible, untilMs: now + PARAMETERS_KNOWN_MS }
     }
     return this.#commit2.possible
+  }
+
+  /** Once for each reason: it is looked up again and again. */
+  #tell(lacking: string): void {
+    if (lacking !== '' && lacking !== this.#toldLacking) {
+      this.#options.log.warn('C2 is not offered: its Groth16 parameters cannot be used', { lacking })
+    }
+    this.#toldLacking = lacking
   }
 }
 

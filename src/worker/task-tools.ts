@@ -7,7 +7,11 @@ import { sectorName } from '../sectors/sector-id.ts'
 import type { AcquiredFiles, AcquireRequest, NodeStorage } from '../storage/node-storage.ts'
 
 /** An executor that knows which proofs it has parameters for. */
-export type WorkerExecutor = TaskExecutor & { canCommit2(proofType: number): Promise<boolean> }
+export type WorkerExecutor = TaskExecutor & {
+  canCommit2(proofType: number): Promise<boolean>
+  /** Which files keep it from running C2; '' when it can. */
+  commit2Lacks(proofType: number): Promise<string>
+}
 
 /** What every task works with. */
 export interface TaskTools {

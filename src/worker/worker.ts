@@ -72,7 +72,7 @@ export class Worker {
     })
     const tasks = new TaskSwitches({
       tasks: options.tasks,
-      canCommit2: () => executor.canCommit2(proofType),
+      commit2Lacks: () => executor.commit2Lacks(proofType),
       clock,
       log: logger,
     })

@@ -214,7 +214,7 @@ async function workerStarts(t: ExecutionContext<unknown>, cluster: ClusterAtHand
     {
       name: 'a TLS port',
       typed: ask(`${token}:${await tlsPort(t)}`),
-      line: /it closed the connection without a word \(a TLS port is addressed with \/https\); does the node run/,
+      line: /it closed the connection without a word \(socket hang up; a TLS port is addressed with \/https\); does the node run/,
     },
     {
       name: 'a port where nobody listens',

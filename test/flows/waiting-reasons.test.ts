@@ -17,8 +17,21 @@ async function untilSays(node: RunningNode, args: readonly string[], line: RegEx
 
 /** A seal path for everything, but for what its metafile says. */
 const SEAL = { CanSeal: true, CanStore: false }
-const UNPLACEABLE: readonly { name: string; path: Record<string, unknown> | null; line: RegExp }[] = [
-  { name: 'no path to seal on', path: null, line: /AP\n.*has no storage path for sealing/s },
+const UNPLACEABLE: readonly {
+  readonly name: string
+  readonly path: Record<string, unknown> | null
+  readonly line: RegExp
+  /** The rule and the path it stands in. */
+  readonly rule?: RegExp
+  /** Where `sched-diag`, which has the task in a key of its own, has other words around it. */
+  readonly diagLine?: RegExp
+}[] = [
+  {
+    name: 'no path to seal on',
+    path: null,
+    line: /AP\n.*has no storage path for sealing/s,
+    diagLine: /: has no storage path for sealing$/m,
+  },
   {
     name: 'a quota too small',
     path: { MaxStorage: 1000 },
@@ -28,26 +41,32 @@ const UNPLACEABLE: readonly { name: string; path: Record<string, unknown> | null
     name: 'a type that is denied',
     path: { DenyTypes: ['unsealed'] },
     line: /none of its storage paths may take unsealed of f01005: DenyTypes is unsealed/,
+    rule: /DenyTypes is unsealed on 11111111-/,
   },
   {
     name: 'a type that is not allowed',
     path: { AllowTypes: ['sealed'] },
     line: /may take unsealed of f01005: AllowTypes is sealed/,
+    rule: /AllowTypes is sealed on 11111111-/,
   },
   {
     name: 'a miner that is denied',
     path: { DenyMiners: ['f01005'] },
     line: /may take unsealed of f01005: DenyMiners is f01005/,
+    rule: /DenyMiners is f01005 on 11111111-/,
   },
   {
     name: 'a miner that is not allowed',
     path: { AllowMiners: ['f01234'] },
     line: /may take unsealed of f01005: AllowMiners is f01234/,
+    rule: /AllowMiners is f01234 on 11111111-/,
   },
   {
     name: 'a group that is elsewhere',
     path: { Groups: ['here'], AllowTo: ['elsewhere'] },
     line: /PC1\n.*AllowTo lets the sector go to groups elsewhere only/s,
+    diagLine: /AllowTo lets the sector go to groups elsewhere only/,
+    rule: /only, as 11111111-.* says, and here 11111111-\S+ is in here: change Groups/,
   },
 ]
 
@@ -56,7 +75,7 @@ test('what cannot be placed waits, and says which rule or number keeps it waitin
   const { sealer } = cluster
   const path = join(cluster.directory, 'scratch')
   await command(sealer, ['sectors', 'pledge'])
-  for (const { name, path: rules, line } of UNPLACEABLE) {
+  for (const { name, path: rules, line, rule, diagLine } of UNPLACEABLE) {
     if (rules !== null) {
       await place(path, { 'sectorstore.json': metafile({ ...SEAL, ...rules }) })
       await command(sealer, ['storage', 'attach', path])
@@ -64,9 +83,16 @@ test('what cannot be placed waits, and says which rule or number keeps it waitin
     const said = await untilSays(sealer, ['sealing', 'decisions', '--sector', '1'], line)
     t.regex(said, line, name)
     const diag = JSON.parse(await command(sealer, ['sealing', 'sched-diag'])) as {
-      SchedInfo: { Requests: { Sector: { Number: number } }[] }
+      SchedInfo: { Requests: { Sector: { Number: number }; Sealyard?: { waits: string[] } }[] }
     }
-    t.is(diag.SchedInfo.Requests[0]?.Sector.Number, 1, `${name}: it waits in the queue`)
+    const [request] = diag.SchedInfo.Requests
+    t.is(request?.Sector.Number, 1, `${name}: it waits in the queue`)
+    const waits = request?.Sealyard?.waits.join('\n') ?? ''
+    t.regex(waits, diagLine ?? line, `${name}: sched-diag says so too`)
+    if (rule !== undefined) {
+      t.regex(waits, rule, name)
+      t.regex(waits, /sectorstore\.json, then 'storage redeclare'/, `${name}: and what to do`)
+    }
     t.regex(
       (await cluster.api().then((api) => api.SectorsStatus(1, false))).State,
       /^(Packing|PreCommit1)$/,

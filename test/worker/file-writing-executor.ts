@@ -34,6 +34,10 @@ export class FileWritingExecutor {
     return this.commit2Possible
   }
 
+  async commit2Lacks(): Promise<string> {
+    return (await this.canCommit2()) ? '' : 'porep.params is missing'
+  }
+
   async addPiece(task: { unsealed: string }, context: TaskContext): Promise<SealPiece> {
     this.#note('addPiece', task, context)
     await writeFile(task.unsealed, Buffer.alloc(PROOF.sectorSize))

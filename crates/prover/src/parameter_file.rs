@@ -1,5 +1,5 @@
 //! Whether a file of Groth16 parameters is whole: its counts of points are read and must add up to its length. The
-//! contents are not looked at.
+//! contents are not looked at, but for the key that a `.params` file begins with.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -19,6 +19,8 @@ pub enum State {
     Whole,
     Missing,
     CutShort,
+    /// Whole, but its key is not the one beside it.
+    OfAnotherCircuit,
 }
 
 impl State {
@@ -27,6 +29,7 @@ impl State {
             Self::Whole => "whole",
             Self::Missing => "missing",
             Self::CutShort => "cut short",
+            Self::OfAnotherCircuit => "of another circuit",
         }
     }
 }
@@ -39,6 +42,15 @@ pub fn parameters(path: &Path) -> io::Result<State> {
 /// A `.vk` file.
 pub fn verifying_key(path: &Path) -> io::Result<State> {
     check(path, &[])
+}
+
+/// Whether a whole `.params` file begins with the key of a whole `.vk` file: one that was copied under a wrong name
+/// makes proofs that nobody accepts, after hours.
+pub fn belong_together(parameters: &Path, key: &Path) -> io::Result<bool> {
+    let key = std::fs::read(key)?;
+    let mut head = vec![0; key.len()];
+    File::open(parameters)?.read_exact_at(&mut head, 0)?;
+    Ok(head == key)
 }
 
 fn check(path: &Path, lists: &[u64]) -> io::Result<State> {
@@ -82,5 +94,17 @@ mod tests {
         assert_eq!(verifying_key(&path).unwrap(), State::CutShort);
         std::fs::write(&path, "").unwrap();
         assert_eq!(verifying_key(&path).unwrap(), State::CutShort);
+    }
+
+    #[test]
+    fn parameters_begin_with_their_key() {
+        let directory = tempfile::tempdir().unwrap();
+        let [groth, key] =
+            ["v28-test.params", "v28-test.vk"].map(|name| directory.path().join(name));
+        std::fs::write(&key, [7; 900]).unwrap();
+        std::fs::write(&groth, [7; 2000]).unwrap();
+        assert!(belong_together(&groth, &key).unwrap());
+        std::fs::write(&groth, [8; 2000]).unwrap();
+        assert!(!belong_together(&groth, &key).unwrap());
     }
 }

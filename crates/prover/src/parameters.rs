@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use filecoin_proofs_api::RegisteredSealProof;
-use sealyard_prover::parameter_file::{State, parameters, verifying_key};
+use sealyard_prover::parameter_file::{State, belong_together, parameters, verifying_key};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -81,8 +81,12 @@ fn files(circuit: Circuit, proof: RegisteredSealProof) -> Result<[(PathBuf, Stat
         Circuit::WindowPost => post_paths(PostKind::Window, proof)?,
         Circuit::WinningPost => post_paths(PostKind::Winning, proof)?,
     };
-    let found = parameters(&groth).of("the proof parameters in", &groth)?;
+    let mut found = parameters(&groth).of("the proof parameters in", &groth)?;
     let found_key = verifying_key(&key).of("the verifying key in", &key)?;
+    let are_whole = found == State::Whole && found_key == State::Whole;
+    if are_whole && !belong_together(&groth, &key).of("the proof parameters in", &groth)? {
+        found = State::OfAnotherCircuit;
+    }
     Ok([(groth, found), (key, found_key)])
 }
 

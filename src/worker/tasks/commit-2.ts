@@ -18,11 +18,12 @@ export interface Commit2Call {
  */
 export async function commit2(tools: TaskTools, call: Commit2Call): Promise<string> {
   const { sizeName } = sealProof(call.sector.ProofType)
-  if (!(await tools.executor.canCommit2(call.sector.ProofType))) {
+  const lacking = await tools.executor.commit2Lacks(call.sector.ProofType)
+  if (lacking !== '') {
     throw workerError({
       code: 'NO_PARAMETERS',
       message:
-        `this host has no Groth16 parameters for C2 of ${sizeName} sectors; ` +
+        `this host has no Groth16 parameters for C2 of ${sizeName} sectors (${lacking}); ` +
         'put them where FIL_PROOFS_PARAMETER_CACHE says, or prove C2 elsewhere',
       sector: call.sector.ID,
     })
