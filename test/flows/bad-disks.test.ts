@@ -144,6 +144,10 @@ test('names that are no sectors, half copies and unknown keys: named, and the re
     'cache/s-t01005-1/p_aux': 'x'.repeat(64),
     'update/s-t0-5-5': '',
   })
+  const list = join(cluster.sealer.repo, 'storage.json')
+  const read = async () => JSON.parse(await readFile(list, 'utf8')) as { StoragePaths: object[] }
+  const [first = {}] = (await read()).StoragePaths
+  await writeFile(list, JSON.stringify({ Newer: 7, StoragePaths: [{ ...first, Comment: 'bought in May' }] }))
   const { stderr } = await typed({
     program: 'sealer',
     args: ['--repo', cluster.sealer.repo, 'storage', 'attach', path],
@@ -166,5 +170,7 @@ test('names that are no sectors, half copies and unknown keys: named, and the re
     t.true(log.includes(`"${name}"`), `${name} is named in the log`)
   }
   t.is(await readFile(join(path, 'sectorstore.json'), 'utf8'), meta, 'unknown keys are kept')
+  const rewritten = { Newer: 7, StoragePaths: [{ ...first, Comment: 'bought in May' }, { Path: path }] }
+  t.deepEqual(await read(), rewritten, 'also in a file that is written anew')
   t.is(await textOf(join(path, 'sealed', 's-t01005-3.partial')), 'x'.repeat(2048), 'nothing is removed')
 })

@@ -4,6 +4,7 @@ import test from 'ava'
 import { systemClock } from '../../src/base/clock.ts'
 import { silentLogger } from '../../src/base/log.ts'
 import { listParameters } from '../../src/proofs/list-parameters.ts'
+import { command } from '../../src/tour/daemons.ts'
 import { ClusterAtHand } from './cluster-at-hand.ts'
 import { isRefused } from './refusal.ts'
 import { scratch, type Typed, typed } from './typed-command.ts'
@@ -29,17 +30,19 @@ test('C2 is not begun with parameters that are missing, cut in half or of anothe
 
   const cluster = await ClusterAtHand.start(t, { workers: ['w01'], config: CONFIG, parameters: directory })
   const worker = cluster.worker('w01')
+  const commit2: Typed = {
+    program: 'sealer',
+    args: ['--repo', cluster.sealer.repo, 'sectors', 'commit2', '1'],
+  }
   const told = async (state: string) => {
     const line = `"lacking":"${groth} is ${state}"`
     const deadline = performance.now() + 120_000
     while (!(await readFile(worker.log, 'utf8')).includes(line)) {
       if (performance.now() > deadline) throw new Error(`the worker does not say ${line}`)
-      await new Promise((resolve) => setTimeout(resolve, 200))
+      // Asked what it offers, as the sealer asks when there is something to decide.
+      await command(worker, ['info'])
+      await new Promise((resolve) => setTimeout(resolve, 1000))
     }
-  }
-  const commit2: Typed = {
-    program: 'sealer',
-    args: ['--repo', cluster.sealer.repo, 'sectors', 'commit2', '1'],
   }
   await cluster.sealerSays('sectors', 'pledge')
   await cluster.untilState(1, 'Proving')
