@@ -11,6 +11,7 @@ export function wantedWork(record: SectorRecord): TaskType | null {
     case 'AddPieceFailed':
     case 'Packing':
     case 'PackingFailed':
+      return TASK.AP
     case 'GetTicket':
     case 'PreCommit1':
     case 'SealPreCommit1Failed':

@@ -9,6 +9,7 @@ interface Adopted {
   readonly worker: string
   /** Whose account it is in; null until that worker has come back. */
   accountedAt: ConnectedWorker | null
+  readonly onBack: (worker: ConnectedWorker) => void
 }
 
 /**
@@ -18,14 +19,19 @@ interface Adopted {
 export class AdoptedWork {
   readonly #adopted = new Set<Adopted>()
 
-  /** Counts work until its result comes. @param worker null while its worker is away */
+  /**
+   * Counts work until its result comes.
+   * @param worker null while its worker is away
+   * @param onBack called once, when the worker is there
+   */
   async follow<T>(
     work: Work,
     session: string,
     worker: ConnectedWorker | null,
     result: Promise<T>,
+    onBack: (worker: ConnectedWorker) => void,
   ): Promise<T> {
-    const adopted: Adopted = { work, worker: session, accountedAt: null }
+    const adopted: Adopted = { work, worker: session, accountedAt: null, onBack }
     this.#adopted.add(adopted)
     if (worker !== null) account(adopted, worker)
     try {
@@ -52,4 +58,5 @@ export class AdoptedWork {
 function account(adopted: Adopted, worker: ConnectedWorker): void {
   adopted.accountedAt = worker
   worker.active.add(asWork(adopted.work), workNeeds(adopted.work, worker.info), worker.info)
+  adopted.onBack(worker)
 }

@@ -21,6 +21,8 @@ interface Tracked {
   taken: boolean
   /** The sector is past it: nobody will ask for its result. */
   past: boolean
+  /** A worker was asked for it by an earlier run of the process, which has not heard whether it took it. */
+  readonly unanswered: boolean
 }
 
 /** How long a result waits for the answer that names its call. */
@@ -73,6 +75,12 @@ export class Calls {
     return this.#runningOf(work.key)?.subject.worker ?? null
   }
 
+  /** Session of a worker that may do work which is not known: an earlier run of the process asked it, and ended. */
+  perhapsOn(work: TrackedWork): string | null {
+    const asked = this.#tracked.get(work.key)
+    return asked?.unanswered === true ? asked.row.worker : null
+  }
+
   /**
    * The result of work that is known.
    * @throws SchedulerError as the worker said, ABORTED, STOPPED
@@ -90,7 +98,7 @@ export class Calls {
    * @throws what `invoke` throws, inside CallRefused; SchedulerError as for `attach`
    */
   async run(subject: CallSubject, invoke: () => Promise<CallId>): Promise<unknown> {
-    if (subject.work !== null) await this.#begin(subject.work)
+    if (subject.work !== null) await this.#begin(subject.work, subject.worker)
     const call = await this.#invoke(subject, invoke)
     const outcome = await call.ended()
     if (subject.work === null) this.#running.delete(call.id.ID)
@@ -109,7 +117,7 @@ export class Calls {
     }
     const { work, worker } = call.subject
     await call.end(outcome, async () => {
-      if (work !== null) await this.#rows.done(work.key, id.ID, worker, outcome)
+      if (work !== null) await this.#rows.done(work, id.ID, worker, outcome)
     })
     if (work === null) return
     this.#running.delete(id.ID)
@@ -162,10 +170,10 @@ export class Calls {
   async settle(sector: SectorId, wanted: TaskType | null): Promise<void> {
     const ghosts: string[] = []
     for (const tracked of this.#tracked.values()) {
-      const { row, taken } = tracked
+      const { row, taken, unanswered } = tracked
       if (!sameSector(sectorOf(row), sector)) continue
       tracked.past = taskOfMethod(row.method) !== wanted
-      if (tracked.past && row.state === 'done' && !taken) ghosts.push(row.key)
+      if (tracked.past && (unanswered || (row.state === 'done' && !taken))) ghosts.push(row.key)
     }
     await this.#drop(ghosts)
   }
@@ -202,7 +210,8 @@ export class Calls {
   }
 
   #restore(row: WorkRow): void {
-    this.#tracked.set(row.key, { row, taken: false, past: false })
+    const unanswered = row.state === 'started'
+    this.#tracked.set(row.key, { row, taken: false, past: false, unanswered })
     if (row.state !== 'running' || row.call_id === null) return
     const sector = sectorOf(row)
     const work = { key: row.key, sector, method: row.method, params: '' } as TrackedWork
@@ -211,13 +220,15 @@ export class Calls {
   }
 
   /** Results of the sector's earlier work have done their duty when it asks for other work. */
-  async #begin(work: TrackedWork): Promise<void> {
+  async #begin(work: TrackedWork, worker: string): Promise<void> {
     const stale = [...this.#tracked.values()].filter(
-      ({ row, taken }) =>
-        row.state === 'done' && sameSector(sectorOf(row), work.sector) && (taken || row.key !== work.key),
+      ({ row, taken, unanswered }) =>
+        (row.state === 'done' || unanswered) &&
+        sameSector(sectorOf(row), work.sector) &&
+        (taken || row.key !== work.key),
     )
     await this.#drop(stale.map(({ row }) => row.key))
-    await this.#rows.started(work)
+    await this.#rows.started(work, worker)
     const at = this.#clock.now()
     const { Miner: miner, Number: number } = work.sector
     const { key, method } = work
@@ -228,13 +239,14 @@ export class Calls {
         number,
         method,
         call_id: null,
-        worker: null,
+        worker,
         state: 'started',
         created_at: at,
         updated_at: at,
       },
       taken: false,
       past: false,
+      unanswered: false,
     })
   }
 
@@ -254,7 +266,7 @@ export class Calls {
     this.#register(call)
     if (work !== null) {
       this.#note(work.key, { call_id: id.ID, worker, state: 'running' })
-      await this.#rows.running(work.key, id.ID, worker)
+      await this.#rows.running(work, id.ID, worker)
     }
     return call
   }

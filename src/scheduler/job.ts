@@ -7,7 +7,24 @@ export interface Task<T = unknown> extends Omit<TaskRequest, 'id' | 'queuedAtMs'
   /** Gets the files a task needs to where it runs; null when it needs none. */
   readonly prepare: ((worker: ConnectedWorker) => Promise<void>) | null
   readonly work: (worker: ConnectedWorker) => Promise<T>
+  /** Session of a worker that may do it already, asked by an earlier run of the sealer. */
+  readonly perhapsOn?: string | null
 }
+
+/** A worker that may do a task already; times are monotonic. */
+export interface PerhapsOn {
+  /** Session. */
+  readonly worker: string
+  /** While it is there, nobody else is asked before. */
+  readonly untilMs: number
+  /** The same while it is away. */
+  readonly awayUntilMs: number
+}
+
+/** Two heartbeats: a worker that lives has found the sealer again by then. */
+const BACK_MS = 20_000
+/** A worker that may do a task already is waited for this long before another one begins the same. */
+export const LOST_ANSWER_MS = 60_000
 
 /**
  * One task on its way.
@@ -35,8 +52,7 @@ export class Job implements TaskRequest {
   /** Worker → why it would not take the task, and until when it is not asked again (monotonic). */
   readonly refusals = new Map<string, { readonly reason: string; readonly untilMs: number }>()
   timesRefused = 0
-  /** Session of a worker that may do it already, and until when nobody else is asked (monotonic). */
-  perhapsOn: { readonly worker: string; readonly untilMs: number } | null = null
+  perhapsOn: PerhapsOn | null = null
   readonly #result = deferred<unknown>()
 
   constructor(id: string, task: Task, at: number, atMs: number) {
@@ -50,6 +66,10 @@ export class Job implements TaskRequest {
     this.queuedAtMs = atMs
     this.stageAt = at
     this.stageAtMs = atMs
+    const worker = task.perhapsOn ?? null
+    if (worker !== null) {
+      this.perhapsOn = { worker, untilMs: atMs + LOST_ANSWER_MS, awayUntilMs: atMs + BACK_MS }
+    }
   }
 
   get result(): Promise<unknown> {

@@ -15,7 +15,7 @@ import type { Snapshot } from './decide/snapshot.ts'
 import { DecisionLog } from './decision-log.ts'
 import type { SchedulerError } from './errors.ts'
 import { Experiences } from './experience.ts'
-import { Job, type Task } from './job.ts'
+import { Job, LOST_ANSWER_MS, type Task } from './job.ts'
 import { aboutJob, refusedTooOften, requestRemoved } from './job-errors.ts'
 import { CallRefused } from './running-call.ts'
 import { snapshotOf } from './snapshot-of.ts'
@@ -33,8 +33,6 @@ export interface LoopOptions {
 
 /** A worker that would not take a task is not asked for it again in this time. */
 const REFUSAL_MS = 10_000
-/** A worker whose answer was lost is waited for this long before another one begins the same. */
-const LOST_ANSWER_MS = 60_000
 /** After so many refusals the caller hears of it. */
 const MOST_REFUSALS = 3
 
@@ -95,15 +93,17 @@ export class SchedulingLoop {
   /**
    * Counts work of an earlier run of the sealer where it runs, until its result comes.
    * @param session the worker's
+   * @param onBack called once, when that worker is there
    */
   async follow<T>(
     work: Pick<Job, 'id' | 'sector' | 'task'>,
     session: string,
     result: Promise<T>,
+    onBack: (worker: ConnectedWorker) => void,
   ): Promise<T> {
     const worker = this.workers().find(({ id }) => id === session) ?? null
     try {
-      return await this.#adopted.follow(work, session, worker, result)
+      return await this.#adopted.follow(work, session, worker, result, onBack)
     } finally {
       for (const desk of this.desks()) this.#roster.advance(desk)
     }
@@ -263,7 +263,9 @@ export class SchedulingLoop {
       job.refusals.set(id, { reason, untilMs: now + REFUSAL_MS })
       // What a call did whose answer was lost is not known. The same worker joins what it has begun; another would
       // do it twice, and after AP there would be two unsealed copies, one of which gets the next piece.
-      if (mayHaveBegun(error.cause)) job.perhapsOn = { worker: id, untilMs: now + LOST_ANSWER_MS }
+      if (mayHaveBegun(error.cause)) {
+        job.perhapsOn = { worker: id, untilMs: now + LOST_ANSWER_MS, awayUntilMs: now }
+      }
       desk.worker.forgetFacts()
       this.#requeue(desk, job)
     } else {

@@ -1,23 +1,29 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
-import { base64, type PieceInfo, pieceInfo, type SectorCids, sectorCids } from '../protocol/types.ts'
+import {
+  base64,
+  type PieceInfo,
+  pieceInfo,
+  type ReaderParameter,
+  type SectorCids,
+  sectorCids,
+} from '../protocol/types.ts'
 import type { SectorIndex } from '../sector-index/sector-index.ts'
 import { fileTypeBits } from '../sectors/file-types.ts'
 import type { SectorId, SectorRef } from '../sectors/sector-id.ts'
 import { TASK, type TaskType } from '../sectors/task-types.ts'
 import type { Calls } from './calls.ts'
-import type { ConnectedWorker } from './connected-worker.ts'
-import { asWork, type Selector, workNeeds } from './decide/request.ts'
+import { asWork, workNeeds } from './decide/request.ts'
 import { Usage } from './decide/usage.ts'
 import { fileBytes } from './file-bytes.ts'
 import { FinishingTasks } from './finishing-tasks.ts'
-import { demandHeld, refuseStored } from './held-files.ts'
+import { refuseStored } from './held-files.ts'
 import type { SchedulingLoop } from './loop.ts'
 import type { KeptRange, PieceData, SectorTasks } from './sector-tasks.ts'
 import { removeStaleCopies } from './stale-copies.ts'
 import { type TrackedTask, TrackedTasks } from './tracked-tasks.ts'
 import { type Locks, underLock, untilAborted } from './under-lock.ts'
-import { call, withReader } from './worker-calls.ts'
+import { pushId, trackedWork } from './work-key.ts'
 
 export interface SectorTasksOptions {
   readonly index: SectorIndex
@@ -51,27 +57,28 @@ export class ScheduledSectorTasks implements SectorTasks {
     data: PieceData,
     signal?: AbortSignal,
   ): Promise<PieceInfo> {
-    const { calls, index, loop } = this.#options
+    const { index } = this.#options
     const isFirst = existing.length === 0
-    const selector: Selector = isFirst
-      ? { kind: 'alloc', bits: UNSEALED, pathKind: 'sealing' }
-      : { kind: 'existing', bits: UNSEALED, allowFetch: false }
-    const work = (worker: ConnectedWorker) =>
-      withReader(worker, sector, size, data, (reader) =>
-        call(calls, worker, {
-          sector,
-          task: TASK.AP,
-          work: null,
-          result: pieceInfo,
-          invoke: ({ connection }) => connection.api.AddPiece(sector, [...existing], size, reader),
-        }),
-      )
-    return underLock({ index, sector: sector.ID, read: 0, write: UNSEALED }, signal, async () => {
-      refuseStored(index, sector.ID, 'AP')
-      if (!isFirst) demandHeld(index, sector.ID, UNSEALED, 'AP')
-      const task = { sector, task: TASK.AP, priority: 0, selector, brings: null, prepare: null, work }
-      return loop.schedule(task, signal)
-    })
+    const params = [existing, size, data.kind]
+    const uuid = pushId(trackedWork('AddPiece', sector.ID, [sector, ...params]))
+    const supply = data.kind === 'zeroes' ? {} : { supply: { ...data, uuid } }
+    const reader: ReaderParameter =
+      data.kind === 'zeroes' ? { Type: 'null', Info: String(size) } : { Type: 'push', Info: uuid }
+    const task: TrackedTask<PieceInfo> = {
+      method: 'AddPiece',
+      sector,
+      params,
+      result: pieceInfo,
+      selector: isFirst
+        ? { kind: 'alloc', bits: UNSEALED, pathKind: 'sealing' }
+        : { kind: 'existing', bits: UNSEALED, allowFetch: false },
+      brings: null,
+      invoke: ({ connection }) => connection.api.AddPiece(sector, [...existing], size, reader),
+      ...supply,
+    }
+    return this.#locked(task, { read: 0, write: UNSEALED }, signal, () =>
+      refuseStored(index, sector.ID, 'AP'),
+    )
   }
 
   preCommit1(

@@ -16,7 +16,7 @@ export interface KeptRange {
 /**
  * What a sector's life asks of the workers, each call scheduled, locked and followed to its result (lotus'
  * manager). A call that was asked for before, also before a restart of the sealer, is found again where the task
- * is one that lotus tracks (PC1, PC2, C1, C2); the others are safe to repeat.
+ * is a tracked one (AP, PC1, PC2, C1, C2); the others are safe to repeat.
  * Every method rejects with a SchedulerError; `level` says whether to try again.
  */
 export interface SectorTasks {

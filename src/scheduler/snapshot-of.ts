@@ -45,12 +45,12 @@ function refusalsOf(
       refusals.set(job.id, `would not take it a moment ago: ${refusal.reason}`)
     }
     const other = perhapsElsewhere(job, worker, desks, nowMs)
-    if (other !== null) refusals.set(job.id, `${other} may do it already: its answer was lost`)
+    if (other !== null) refusals.set(job.id, other)
   }
   return refusals
 }
 
-/** Name of another worker that may do the job; one that has been started again does not. */
+/** Which other worker may do the job, in words; one that has been started again does not. */
 function perhapsElsewhere(
   { perhapsOn }: Job,
   worker: string,
@@ -58,5 +58,8 @@ function perhapsElsewhere(
   nowMs: number,
 ): string | null {
   if (perhapsOn === null || perhapsOn.worker === worker || perhapsOn.untilMs <= nowMs) return null
-  return desks.find((desk) => desk.worker.id === perhapsOn.worker)?.worker.hostname ?? null
+  const other = desks.find((desk) => desk.worker.id === perhapsOn.worker)?.worker.hostname
+  if (other !== undefined) return `${other} may do it already: its answer was lost`
+  if (perhapsOn.awayUntilMs <= nowMs) return null
+  return 'a worker that has not come back yet may do it already: its answer was lost'
 }

@@ -9,7 +9,7 @@ import type { Brought, Selector, TaskRequest } from './decide/request.ts'
 import { demandHeld } from './held-files.ts'
 import type { SchedulingLoop } from './loop.ts'
 import { TRACKED_METHODS, type TrackedMethod, type TrackedWork, trackedWork } from './work-key.ts'
-import { call, checkedResult, fetchTo, type WorkerCall } from './worker-calls.ts'
+import { call, checkedResult, fetchTo, type Supply, type WorkerCall, withSupply } from './worker-calls.ts'
 
 export interface TrackedTasksOptions {
   readonly index: SectorIndex
@@ -29,9 +29,11 @@ export interface TrackedTask<T> {
   /** After the files have come, before the task begins. */
   readonly before?: (worker: ConnectedWorker) => Promise<void>
   readonly invoke: WorkerCall<T>['invoke']
+  /** Bytes that the worker asks for while it runs. */
+  readonly supply?: Supply
 }
 
-/** PC1, PC2, C1 and C2: work that is known is only waited for, other work gets a place first. */
+/** AP, PC1, PC2, C1 and C2: work that is known is only waited for, other work gets a place first. */
 export class TrackedTasks {
   readonly #options: TrackedTasksOptions
 
@@ -45,24 +47,45 @@ export class TrackedTasks {
     const task = TRACKED_METHODS[method]
     const work = trackedWork(method, sector.ID, [sector, ...tracked.params])
     const wanted: WorkerCall<T> = { sector, task, work, result, invoke }
-    if (calls.isKnown(work))
-      return checkedResult(wanted, await this.#attached({ id: work.key, sector, task }, work))
+    if (calls.isKnown(work)) {
+      const request = { id: work.key, sector, task }
+      return checkedResult(wanted, await this.#attached(request, work, tracked.supply))
+    }
     demandHeld(index, sector.ID, filesRead(tracked), taskCode(task))
     const prepare =
       brings === null ? null : (to: ConnectedWorker) => fetchTo(calls, to, sector, brings, 'move')
     const begin = async (worker: ConnectedWorker) => {
       await before?.(worker)
-      return call(calls, worker, wanted)
+      const run = () => call(calls, worker, wanted)
+      return tracked.supply === undefined ? run() : withSupply(worker, sector, tracked.supply, run)
     }
-    return loop.schedule({ sector, task, priority: 0, selector, brings, prepare, work: begin }, signal)
+    const perhapsOn = calls.perhapsOn(work)
+    return loop.schedule(
+      { sector, task, priority: 0, selector, brings, prepare, work: begin, perhapsOn },
+      signal,
+    )
   }
 
-  #attached(request: Pick<TaskRequest, 'id' | 'sector' | 'task'>, work: TrackedWork): Promise<unknown> {
+  #attached(
+    request: Pick<TaskRequest, 'id' | 'sector' | 'task'>,
+    work: TrackedWork,
+    supply: Supply | undefined,
+  ): Promise<unknown> {
     const { calls, loop } = this.#options
     const session = calls.workerOf(work)
     const result = calls.attach(work)
-    return session === null ? result : loop.follow(request, session, result)
+    if (session === null) return result
+    return loop.follow(request, session, result, (worker) => supplyAgain(worker, supply))
   }
+}
+
+/**
+ * The sealer that was to send the bytes is gone, and the worker may still wait for them. One that has them takes no
+ * second push; when they do not arrive its call says so.
+ */
+function supplyAgain(worker: ConnectedWorker, supply: Supply | undefined): void {
+  if (supply === undefined) return
+  void worker.connection.pushFile(supply.uuid, supply.file, supply.dataBytes).catch(() => undefined)
 }
 
 function filesRead({ selector, brings }: Pick<TrackedTask<unknown>, 'selector' | 'brings'>): FileTypeBits {

@@ -38,14 +38,12 @@ export class WorkRows {
     this.#clock = clock
   }
 
-  /** All rows; work that was begun without an answer from the worker is begun anew, so its rows go. */
-  async load(): Promise<WorkRow[]> {
-    const unanswered = this.#db.deleteFrom('scheduled_work').where('state', '=', 'started')
-    await durably('work.unanswered-removed', () => unanswered.execute())
+  load(): Promise<WorkRow[]> {
     return this.#db.selectFrom('scheduled_work').select(COLUMNS).orderBy('created_at').execute()
   }
 
-  async started(work: TrackedWork): Promise<void> {
+  /** @param worker session of the one that is about to be asked */
+  async started(work: TrackedWork, worker: string): Promise<void> {
     const at = this.#clock.now()
     const row = {
       key: work.key,
@@ -54,7 +52,7 @@ export class WorkRows {
       method: work.method,
       params: work.params,
       call_id: null,
-      worker: null,
+      worker,
       state: 'started' as const,
       result: null,
       error: null,
@@ -62,20 +60,20 @@ export class WorkRows {
       updated_at: at,
     }
     const put = this.#db.replaceInto('scheduled_work').values(row)
-    await durably('work.started', () => put.execute())
+    await durably('work.started', () => put.execute(), work.method)
   }
 
   /** A result may have been faster than the answer that names the call: then the row stays done. */
-  async running(key: string, callId: string, worker: string): Promise<void> {
+  async running({ key, method }: TrackedWork, callId: string, worker: string): Promise<void> {
     const update = this.#db
       .updateTable('scheduled_work')
       .set({ state: 'running', call_id: callId, worker, updated_at: this.#clock.now() })
       .where('key', '=', key)
       .where('state', '=', 'started')
-    await durably('work.running', () => update.execute())
+    await durably('work.running', () => update.execute(), method)
   }
 
-  async done(key: string, callId: string, worker: string, outcome: Outcome): Promise<void> {
+  async done({ key, method }: TrackedWork, callId: string, worker: string, outcome: Outcome): Promise<void> {
     const update = this.#db
       .updateTable('scheduled_work')
       .set({
@@ -87,7 +85,7 @@ export class WorkRows {
         updated_at: this.#clock.now(),
       })
       .where('key', '=', key)
-    await durably('work.done', () => update.execute())
+    await durably('work.done', () => update.execute(), method)
   }
 
   async outcome(key: string): Promise<Outcome | null> {

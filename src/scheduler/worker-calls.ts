@@ -1,7 +1,6 @@
-import { randomUUID } from 'node:crypto'
 import type { z } from 'zod'
 import { describeError } from '../base/errors.ts'
-import type { CallId, ReaderParameter } from '../protocol/types.ts'
+import type { CallId } from '../protocol/types.ts'
 import { type FileTypeBits, fileTypeBits } from '../sectors/file-types.ts'
 import { type SectorRef, sectorName } from '../sectors/sector-id.ts'
 import { TASK, type TaskType, taskCode } from '../sectors/task-types.ts'
@@ -9,7 +8,6 @@ import type { Calls } from './calls.ts'
 import type { ConnectedWorker } from './connected-worker.ts'
 import type { Brought } from './decide/request.ts'
 import { SchedulerError } from './errors.ts'
-import type { PieceData } from './sector-tasks.ts'
 import type { TrackedWork } from './work-key.ts'
 
 /** One call to a worker, followed to its result. */
@@ -55,32 +53,36 @@ export async function fetchTo(
   await calls.run(subject, () => worker.connection.api.Fetch(sector, bits, pathKind, mode))
 }
 
+/** A piece's bytes, and the UUID that the call names. */
+export interface Supply {
+  readonly uuid: string
+  /** On the sealer's machine. */
+  readonly file: string
+  readonly dataBytes: number
+}
+
 /**
  * AP with its bytes: a push runs beside the call, for the worker asks for it when it is ready.
- * @param invoke the call, given the reader to name
  * @throws SchedulerError NO_PUSH when the bytes could not be sent, which is then why the call failed
  */
-export async function withReader<T>(
+export async function withSupply<T>(
   worker: ConnectedWorker,
   sector: SectorRef,
-  size: number,
-  data: PieceData,
-  invoke: (reader: ReaderParameter) => Promise<T>,
+  { uuid, file, dataBytes }: Supply,
+  run: () => Promise<T>,
 ): Promise<T> {
-  if (data.kind === 'zeroes') return invoke({ Type: 'null', Info: String(size) })
-  const uuid = randomUUID()
   let pushError: unknown = null
-  void worker.connection.pushFile(uuid, data.file, data.dataBytes).catch((error: unknown) => {
+  void worker.connection.pushFile(uuid, file, dataBytes).catch((error: unknown) => {
     pushError = error
   })
   try {
-    return await invoke({ Type: 'push', Info: uuid })
+    return await run()
   } catch (error) {
     if (pushError === null) throw error
     throw new SchedulerError({
       code: 'NO_PUSH',
       level: 'temporary',
-      message: `${data.file} could not be sent to ${worker.hostname}: ${describeError(pushError)}`,
+      message: `${file} could not be sent to ${worker.hostname}: ${describeError(pushError)}`,
       sector: sectorName(sector.ID),
       cause: error,
     })

@@ -144,8 +144,8 @@ test('what a step was asked for is wanted until its result is saved', async (t) 
   cluster.script = (call) => void wanted.set(call.split(' ')[0] ?? '', cluster.settled.get(1))
   await api().PledgeSector()
   await until(1, 'Proving')
-  const { PC1, PC2, C1, C2 } = TASK
-  for (const [call, task] of Object.entries({ AP: PC1, PC1, PC2, submitPreCommit: null, C1, C2 })) {
+  const { AP, PC1, PC2, C1, C2 } = TASK
+  for (const [call, task] of Object.entries({ AP, PC1, PC2, submitPreCommit: null, C1, C2 })) {
     t.is(wanted.get(call), task, call)
   }
   t.is(wanted.get('submitCommit'), null)

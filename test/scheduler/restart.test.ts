@@ -103,6 +103,75 @@ test('a result that was taken but not saved before a crash is found again', asyn
   t.deepEqual(again.log, [])
 })
 
+test('an AP of an earlier run is found again, and its bytes are pushed once more under the same name', async (t) => {
+  const cluster = await Cluster.start(t, PATHS)
+  const fred = await cluster.connect(FRED)
+  const data = { kind: 'file', file: '/a', dataBytes: 5 } as const
+  cluster.tasks.addPiece(ONE, [], 2032, data).catch(() => undefined)
+  await until(() => fred.takenOf('AddPiece').length === 1, 'AP is taken')
+  await quiet()
+  const [call] = fred.takenOf('AddPiece')
+  const again = await restarted(cluster, fred)
+  const piece = cluster.tasks.addPiece(ONE, [], 2032, data)
+  await until(() => again.pushed.length === 1, 'its bytes are on their way')
+  t.deepEqual([again.pushed, again.pushIds], [fred.pushed, fred.pushIds])
+  t.deepEqual(call!.params.at(-1), { Type: 'push', Info: again.pushIds[0] })
+  await again.finish(call!)
+  t.is((await piece).Size, 2048)
+  t.deepEqual(again.log, [], 'it is not asked for a second time')
+})
+
+test('pieces of other places and other sectors are pushed under other names', async (t) => {
+  const cluster = await Cluster.start(t, PATHS)
+  const fred = await cluster.connect({ ...FRED, auto: true })
+  const data = { kind: 'file', file: '/a', dataBytes: 5 } as const
+  await cluster.tasks.addPiece(ONE, [], 1016, data)
+  await cluster.tasks.addPiece(ONE, [1016], 1016, data)
+  await cluster.tasks.addPiece(sectorOf(2), [], 1016, data)
+  t.is(new Set(fred.pushIds).size, 3)
+  for (const id of fred.pushIds) t.regex(id, /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/)
+})
+
+/** A sealer that was killed when it had asked a worker for AP and not heard its answer, and runs again. */
+async function unheard(t: Parameters<typeof Cluster.start>[0], worker: string) {
+  const cluster = await Cluster.start(t, { paths: { ...PATHS.paths, other: seal() } })
+  const row = {
+    ...{ key: 'AddPiece([{"ID":{"Miner":1005,"Number":1},"ProofType":8},[],2032,"zeroes"])', miner: 1005 },
+    ...{ number: 1, method: 'AddPiece', params: '', call_id: null, worker, state: 'started' as const },
+    ...{ result: null, error: null, created_at: 0, updated_at: 0 },
+  }
+  await cluster.db.insertInto('scheduled_work').values(row).execute()
+  await cluster.stop()
+  await cluster.start()
+  const other = await cluster.connect({ name: 'other', seal: 'other', stores: [], auto: true })
+  const piece = cluster.tasks.addPiece(ONE, [], 2032, { kind: 'zeroes' })
+  await cluster.clock.advance(10_000)
+  t.deepEqual(other.log, [], 'the worker that was asked may do it')
+  return { cluster, other, piece }
+}
+
+test('work that a worker took unheard is asked for there again, and of nobody else before', async (t) => {
+  const { cluster, other, piece } = await unheard(t, 'one-run')
+  const back = new ScriptedWorker({ ...FRED, auto: true }, cluster.index)
+  await cluster.reconnect(back)
+  await piece
+  t.deepEqual([other.log, back.log], [[], ['AP 1']])
+})
+
+test('a worker that took work unheard and does not come back is not waited for without end', async (t) => {
+  const { cluster, other, piece } = await unheard(t, 'gone')
+  for (let tick = 0; tick < 2; tick++) await cluster.clock.advance(10_000)
+  await piece
+  t.deepEqual(other.log, ['AP 1'])
+})
+
+test('work that was asked for unheard is forgotten when its sector is past it', async (t) => {
+  const { cluster, piece } = await unheard(t, 'gone')
+  piece.catch(() => undefined)
+  await cluster.tasks.settle(ONE.ID, TASK.PC2)
+  t.deepEqual(await rows(cluster), [])
+})
+
 test('TestRedoPC1: asked again after its result was taken, PC1 runs again', async (t) => {
   const { cluster, fred, result, call } = await begun(t)
   await fred.finish(call)

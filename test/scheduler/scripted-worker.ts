@@ -61,6 +61,7 @@ export class ScriptedWorker {
   /** Everything it was asked to do, in order: `PC1 3`. */
   readonly log: string[] = []
   readonly pushed: string[] = []
+  readonly pushIds: string[] = []
   taken: Taken[] = []
   returns: ReturnApi | null = null
   sessionError: Error | null = null
@@ -80,7 +81,10 @@ export class ScriptedWorker {
     this.connection = {
       api: this.#api(),
       info: options.stranger === true ? null : this.#nodeInfo(),
-      pushFile: async (_uuid, file, bytes) => void this.pushed.push(`${file} ${bytes}`),
+      pushFile: async (uuid, file, bytes) => {
+        this.pushed.push(`${file} ${bytes}`)
+        this.pushIds.push(uuid)
+      },
       close: () => {
         this.closed++
       },
