@@ -10,6 +10,8 @@ export type PipelineErrorCode =
   /** A piece's commitment after adding is not the one that was announced. */
   | 'PIECE_CHANGED'
   | 'PIECE_UNKNOWN'
+  /** PC2 was made again and its commitment is another one. */
+  | 'COMMITMENT_CHANGED'
   /** The repo's filesystem has no room for what is to be received. */
   | 'NO_SPACE'
   /** No output of C1 is kept. */
@@ -35,7 +37,7 @@ export interface PipelineFailure {
   readonly code: PipelineErrorCode
   readonly message: string
   /** Permanent unless said otherwise. */
-  readonly level?: 'temporary' | 'permanent'
+  readonly level?: 'temporary' | 'permanent' | 'abort'
   readonly sector?: SectorId
   readonly cause?: unknown
 }

@@ -31,16 +31,15 @@ export function failedChange(record: SectorRecord, state: WorkingState, error: u
   // A full disk or a worker that restarted says nothing about the sector: only the task's own failures count.
   const counted = !(isSealyardError(error) && error.level === 'temporary') ? 1 : 0
   const preCommit1Fails = record.preCommit1Fails + (state === 'PreCommit1' ? counted : 0)
-  const preCommit2Fails =
-    state !== 'PreCommit2'
-      ? record.preCommit2Fails
-      : needsPreCommit1(error)
-        ? MOST_FAILURES + 1
-        : record.preCommit2Fails + counted
+  const isBack = goesBack(state, error)
+  const preCommit2Fails = isBack
+    ? MOST_FAILURES + 1
+    : record.preCommit2Fails + (state === 'PreCommit2' ? counted : 0)
   const lastError = describeError(error)
   // A finalized sector must reach its store, and nothing is lost by trying: that is never given up.
   const tries = record.tries + (state === 'FinalizeSector' ? 0 : counted)
-  const to = givesUp(record, state, preCommit1Fails) ? 'Removing' : FAILED[state]
+  const failed = isBack ? 'SealPreCommit2Failed' : FAILED[state]
+  const to = givesUp(record, state, preCommit1Fails) ? 'Removing' : failed
   const paused = to === 'Removing' ? null : pauseReason(record, error, tries)
   return {
     to,
@@ -74,9 +73,13 @@ function pauseReason({ id }: SectorRecord, error: unknown, tries: number): strin
   return tries >= MOST_TRIES ? `it failed ${tries} times in a row; ${advice}` : null
 }
 
-/** The cache is PC2's own leftover, or not what PC1 leaves: PC2 would fail in it each time. */
-function needsPreCommit1(error: unknown): boolean {
-  return error instanceof SchedulerError && PRE_COMMIT_1_AGAIN.has(error.workerCode ?? '')
+/**
+ * The cache is PC2's own leftover, or not what PC1 leaves: PC2 would fail in it each time. Or it is not what PC2
+ * leaves: so would C1. Both phases are made again, by which layers that are whole and the sector's own stay.
+ */
+function goesBack(state: WorkingState, error: unknown): boolean {
+  const isInCache = state === 'PreCommit2' || state === 'Committing'
+  return isInCache && error instanceof SchedulerError && PRE_COMMIT_1_AGAIN.has(error.workerCode ?? '')
 }
 
 const PRE_COMMIT_1_AGAIN: ReadonlySet<string> = new Set(['NOT_RESTARTABLE', 'CACHE_UNUSABLE'])

@@ -1,5 +1,6 @@
-import { sealedCommitment, unsealedCommitment } from '../sectors/commitments.ts'
-import { known, pieceInfos, refOf, ticketOf } from './sector-record.ts'
+import { sealedCid, sealedCommitment, unsealedCommitment } from '../sectors/commitments.ts'
+import { pipelineError } from './errors.ts'
+import { known, pieceInfos, refOf, type SectorRecord, ticketOf } from './sector-record.ts'
 import type { Step } from './step.ts'
 
 export const getTicket: Step = async (record, { chain }, signal) => {
@@ -25,11 +26,37 @@ export const preCommit2: Step = async (record, { tasks }, signal) => {
   const cids = await tasks.preCommit2(refOf(record), phase1Output, signal)
   const commD = unsealedCommitment(cids.Unsealed)
   const commR = sealedCommitment(cids.Sealed)
+  demandSame(record, commD, commR)
   return {
-    to: 'PreCommitting',
+    to: afterPreCommit2(record),
     set: { commD, commR },
     event: { kind: 'PC2', message: `sealed, comm_r ${cids.Sealed['/']}` },
   }
+}
+
+/** A sector whose cache C1 could not use comes by again: what the chain was told is not told twice. */
+function afterPreCommit2(
+  record: SectorRecord,
+): 'PreCommitting' | 'PreCommitWait' | 'WaitSeed' | 'Committing' {
+  if (record.preCommitMessage === null) return 'PreCommitting'
+  if (record.preCommitEpoch === null) return 'PreCommitWait'
+  return record.seed === null ? 'WaitSeed' : 'Committing'
+}
+
+/**
+ * The same ticket and pieces give the same commitments; with others the sector is not the one that was pre-committed.
+ * @throws PipelineError COMMITMENT_CHANGED, abort
+ */
+function demandSame(record: SectorRecord, commD: string, commR: string): void {
+  if (record.commR === null || (record.commR === commR && record.commD === commD)) return
+  throw pipelineError({
+    code: 'COMMITMENT_CHANGED',
+    level: 'abort',
+    message:
+      `PC2 made comm_r ${sealedCid(commR)['/']}, but the sector has ${sealedCid(record.commR)['/']} already: ` +
+      'its unsealed data or its layers have changed, or the worker computes wrongly',
+    sector: record.id,
+  })
 }
 
 export const preCommitting: Step = async (record, { chain }, signal) => {

@@ -35,8 +35,13 @@ const STEPS: Readonly<Record<WorkingState, Step>> = {
   Removing: removing,
 }
 
-/** PC2's failures lead back here: were they forgiven by a PC1 that succeeds, the two would go round for ever. */
-const BEFORE_PRE_COMMIT_2: readonly WorkingState[] = ['GetTicket', 'PreCommit1']
+/**
+ * PC2's failures lead back to PC1, C1's to both: were they forgiven by a PC1 or PC2 that succeeds, the sector would go
+ * round for ever.
+ */
+function isOnTheWayBack(record: SectorRecord, state: WorkingState): boolean {
+  return state === 'GetTicket' || state === 'PreCommit1' || (state === 'PreCommit2' && record.commR !== null)
+}
 
 export interface SectorLifeOptions {
   readonly tools: StepTools
@@ -55,7 +60,7 @@ export interface SectorLifeOptions {
  *     Packing          AP of the next zero piece        Packing, GetTicket        PackingFailed
  *     GetTicket        randomness for PC1               PreCommit1                SealPreCommit1Failed
  *     PreCommit1       PC1                              PreCommit2                SealPreCommit1Failed ¹
- *     PreCommit2       PC2                              PreCommitting             SealPreCommit2Failed
+ *     PreCommit2       PC2                              PreCommitting ⁴           SealPreCommit2Failed
  *     PreCommitting    submits the pre-commit           PreCommitWait             PreCommitFailed
  *     PreCommitWait    waits until it has landed        WaitSeed                  PreCommitFailed
  *     WaitSeed         waits for the seed               Committing                PreCommitFailed
@@ -76,9 +81,10 @@ export interface SectorLifeOptions {
  * worker was restarted (101) is made again without the wait, MOST_AT_ONCE times in a row. And
  * ¹ with the fourth failure of PC1 itself a sector without data goes to Removing, and
  *   SealPreCommit2Failed goes back to PreCommit1 with the fourth failure of PC2 itself, or with the first one that
- *   says so (NOT_RESTARTABLE, CACHE_UNUSABLE).
+ *   says so (NOT_RESTARTABLE, CACHE_UNUSABLE); a C1 that says so leads there too, instead of to ComputeProofFailed.
  * ² Proving, when the sector has been finalized before.
  * ³ when a proof was imported meanwhile.
+ * ⁴ of a sector that comes by again: what follows the last thing that the chain was told.
  *
  * From outside: Commit2 takes a sector from Proving to Committing, as DeferredCommit2 does by itself; ImportProof to SubmitCommit,
  * SectorRemove from any state to Removing, SectorRetry from a failed one at once to the state that failed.
@@ -136,7 +142,7 @@ export class SectorLife {
     const after = await tools.store.change(this.#number, (now) => {
       if (now.state !== state) return null
       const change = typeof result === 'function' ? result(now) : result
-      const isForgiven = now.tries > 0 && !BEFORE_PRE_COMMIT_2.includes(state)
+      const isForgiven = now.tries > 0 && !isOnTheWayBack(now, state)
       return isForgiven ? { ...change, set: { ...change.set, tries: 0 } } : change
     })
     this.#atOnce = 0

@@ -1,6 +1,7 @@
 import test from 'ava'
+import { MOST_TRIES } from '../../src/pipeline/failures.ts'
 import { SchedulerError } from '../../src/scheduler/errors.ts'
-import { PROOF, pipelineAtHand, statesOf } from './pipeline-at-hand.ts'
+import { type PipelineAtHand, PROOF, pipelineAtHand, statesOf } from './pipeline-at-hand.ts'
 
 function taskFailure(level: 'temporary' | 'permanent') {
   return new SchedulerError({ code: 'TASK_FAILED', level, message: 'the child died', sector: 's-t01005-1' })
@@ -135,19 +136,76 @@ test('a proof of C2 that is not valid is not submitted', async (t) => {
   t.is(cluster.calls.filter((call) => call === 'C1').length, 1, "C1's output is used again")
 })
 
+function unusable(workerCode = 'CACHE_UNUSABLE') {
+  const words = { code: 'TASK_FAILED', level: 'permanent', message: 'PC1 first' } as const
+  return new SchedulerError({ ...words, callCode: 0, workerCode })
+}
+
+/** Comes back when sector 1 is paused. */
+async function paused(api: PipelineAtHand['api']) {
+  for (;;) {
+    const status = await api().SectorsStatus(1, false)
+    if (status.Sealyard?.paused != null) return status
+    await new Promise((resolve) => setImmediate(resolve))
+  }
+}
+
+test('a C1 whose cache cannot be used leads back to PC1 and PC2, and the chain hears nothing twice', async (t) => {
+  const { api, until, cluster, retry } = await pipelineAtHand(t)
+  let fails = 1
+  cluster.script = (call) => {
+    if (call === 'C1' && fails-- > 0) throw unusable()
+  }
+  await api().PledgeSector()
+  await until(1, 'SealPreCommit2Failed')
+  await retry()
+  const status = await until(1, 'Proving')
+  const [tasks, chain] = [/^(PC|C)\d/, /^(submit|ticket|seed)/].map((which) =>
+    cluster.calls.filter((call) => which.test(call)).map((call) => call.split(' ')[0]),
+  )
+  t.deepEqual(tasks, ['PC1', 'PC2', 'C1', 'PC1', 'PC2', 'C1', 'C2'])
+  t.deepEqual(chain, ['ticket', 'submitPreCommit', 'seed', 'submitCommit'])
+  const states = statesOf(status)
+  t.is(states[states.lastIndexOf('PreCommit2') + 1], 'Committing')
+})
+
+test('a cache that C1 can never use does not keep the sector going round', async (t) => {
+  const { api, until, cluster, retry } = await pipelineAtHand(t)
+  cluster.script = (call) => {
+    if (call === 'C1') throw unusable()
+  }
+  await api().PledgeSector()
+  for (let failures = 1; failures < MOST_TRIES; failures++) {
+    await until(1, 'SealPreCommit2Failed')
+    await retry()
+  }
+  const status = await paused(api)
+  t.regex(status.Sealyard?.paused ?? '', /failed 10 times in a row/)
+  t.is(cluster.calls.filter((call) => call === 'C1').length, MOST_TRIES)
+})
+
+test('a PC2 that makes another comm_r than the one that was pre-committed stops its sector', async (t) => {
+  const { api, until, cluster, retry } = await pipelineAtHand(t)
+  cluster.script = (call) => {
+    if (call !== 'C1') return
+    cluster.commR = 'ab'.repeat(32)
+    throw unusable()
+  }
+  await api().PledgeSector()
+  const before = await until(1, 'SealPreCommit2Failed')
+  await retry()
+  const status = await paused(api)
+  t.deepEqual([status.State, status.CommR], ['SealPreCommit2Failed', before.CommR])
+  t.regex(status.LastErr, /PC2 made comm_r bagboea4b5abcb.*, but the sector has bagboea4b5abc.* already/)
+  t.regex(status.Sealyard?.paused ?? '', /asks for somebody to look/)
+})
+
 for (const workerCode of ['NOT_RESTARTABLE', 'CACHE_UNUSABLE']) {
   test(`a PC2 that fails with ${workerCode} goes to PC1 with the first failure`, async (t) => {
     const { api, until, cluster, retry } = await pipelineAtHand(t)
     let fails = 1
     cluster.script = (call) => {
-      if (call !== 'PC2' || fails-- <= 0) return
-      throw new SchedulerError({
-        code: 'TASK_FAILED',
-        level: 'permanent',
-        message: 'PC1 first',
-        callCode: 0,
-        workerCode,
-      })
+      if (call === 'PC2' && fails-- > 0) throw unusable(workerCode)
     }
     await api().PledgeSector()
     await until(1, 'SealPreCommit2Failed')

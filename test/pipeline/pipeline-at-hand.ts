@@ -43,6 +43,8 @@ export interface Cluster {
   /** Whether some worker runs C2. */
   commit2: boolean
   readonly executor: 'prover' | 'shape'
+  /** The comm_r that PC2 answers. */
+  commR: string
   /** What C2 answers. */
   proof: Buffer
   /** Whether the verifying key is here, and which proof it finds good. */
@@ -71,7 +73,7 @@ function scriptedTasks(cluster: Cluster): SectorTasks {
     },
     preCommit2: async (_sector, _output, signal) => {
       await called('PC2', signal)
-      return { Unsealed: unsealedCid(hash('d')), Sealed: sealedCid(hash('r')) }
+      return { Unsealed: unsealedCid(hash('d')), Sealed: sealedCid(cluster.commR) }
     },
     commit1: async (_sector, _ticket, _seed, _pieces, _cids, signal) => {
       await called('C1', signal)
@@ -191,6 +193,7 @@ export async function pipelineAtHand(
     settled: new Map(),
     script: () => undefined,
     commit2: true,
+    commR: hash('r'),
     executor,
     proof: PROOF,
     verifyingKey: true,
