@@ -1,3 +1,4 @@
+import { failIfAsked } from '../base/asked-failures.ts'
 import type { Clock } from '../base/clock.ts'
 import { describeError, isSealyardError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
@@ -131,6 +132,7 @@ export class SectorLife {
     const { tools, log } = this.#options
     let result: StepResult
     try {
+      failIfAsked(state, this.#number)
       result = await STEPS[state](record, tools, signal)
     } catch (error) {
       // Whoever stopped it says what the sector does next; a scheduler that stops takes nothing back.

@@ -124,6 +124,8 @@ export class ClusterToKill {
   readonly workers = new Map<string, MortalNode>()
   /** Whose sector is the new one can only be told when one is added at a time. */
   readonly adding = new KeyedLock()
+  /** Sectors that were found to be what an undisturbed seal makes. */
+  comparedSeals = 0
   readonly #logs: string
   readonly #parameters: Record<string, string>
 
@@ -140,7 +142,11 @@ export class ClusterToKill {
     this.#parameters = parameters
   }
 
-  static async start(names: readonly string[]): Promise<ClusterToKill> {
+  /** @param failing states of a sector in which its first attempt fails */
+  static async start(
+    names: readonly string[],
+    { failing = [] as readonly string[] } = {},
+  ): Promise<ClusterToKill> {
     const directory = await mkdtemp(join(tmpdir(), 'sealyard-faults-'))
     const logs = join(directory, 'logs')
     await mkdir(logs)
@@ -149,7 +155,8 @@ export class ClusterToKill {
     const parameters = { SEALYARD_PROOFS_PARAMETERCACHE: join(directory, 'parameters') }
     const port = await freePort(0)
     const repo = join(directory, 'sealer')
-    const node: TourNode = { name: 'sealer', kind: 'sealer', repo, port, env: parameters, runArguments: [] }
+    const env = { ...parameters, SEALYARD_FAIL_STEPS: failing.join() }
+    const node: TourNode = { name: 'sealer', kind: 'sealer', repo, port, env, runArguments: [] }
     await command(node, ['init', '--actor', `f0${MINER}`, '--sector-size', '2KiB'])
     const listen = `[API]\nListenAddress = "/ip4/127.0.0.1/tcp/${port}/http"\n`
     await writeFile(join(repo, 'config.toml'), `${listen}${SEALER_CONFIG}`)

@@ -55,6 +55,7 @@ async function travelling(cluster: ClusterToKill, toll: Toll, isOver: () => bool
     const journey = new SectorJourney(cluster, { copiesMayStay: true })
     try {
       await journey.seal()
+      await journey.prove()
       await journey.unseal()
       toll.copiesLeft += journey.copiesLeft
       await journey.remove()
@@ -91,6 +92,7 @@ function report(
   for (const words of [...lost, ...doubled]) console.log(words)
   console.log(
     `seed ${seed}: ${cycles} cycles (${who.join(', ')}), ${sectors} sectors sealed, unsealed and removed, ` +
+      `${cluster.comparedSeals} compared with an undisturbed seal, ` +
       `${lost.length} lost, ${doubled.length} doubled (${copiesLeft} copies stayed a while with workers that were away)`,
   )
   if (lost.length + doubled.length === 0) {

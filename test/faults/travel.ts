@@ -5,6 +5,7 @@ import { SectorJourney } from './sector-journey.ts'
 export async function wholeJourney(cluster: ClusterToKill): Promise<void> {
   const journey = new SectorJourney(cluster)
   await journey.seal()
+  await journey.prove()
   await journey.unseal()
   await journey.remove()
   await journey.attachAndDetach()
