@@ -3,7 +3,7 @@
  * Two at a time, because flow tests start daemons of their own.
  */
 export default {
-  // The kill matrix wants the machine to itself: npm run matrix.
+  // The kill matrix wants the machine to itself: it is run afterwards, with ava.matrix.config.js.
   files: ['test/**/*.test.ts', '!test/faults/restart-matrix.test.ts'],
   extensions: { ts: 'module' },
   nodeArguments: ['--import=tsx'],

@@ -48,3 +48,11 @@ export function readAva(output) {
     lastLine: summary.length === 0 ? undefined : summary.map((line) => line.trim()).join(', '),
   }
 }
+
+/** The kill matrix is an AVA run that ends with a line of its own; without it, it was not run to its end. */
+export function readMatrix(output) {
+  const result = readAva(output)
+  const line = /^\s*kill matrix: (.+)$/m.exec(plain(output))
+  if (line === null) return { ...result, failed: Math.max(result.failed, 1) }
+  return { ...result, lastLine: `${result.lastLine}; ${line[1]}` }
+}

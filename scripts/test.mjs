@@ -1,5 +1,5 @@
 /**
- * Runs everything: the checks, the crates' tests, the prover's, AVA's. It goes on after a failure, prints all
+ * Runs everything: the checks, the crates' tests, the prover's, AVA's, the kill matrix. It goes on after a failure, prints all
  * skips with their reasons and each runner's last line, and ends with one line of counts.
  */
 import { spawn } from 'node:child_process'
@@ -7,7 +7,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { runChecks } from './check.mjs'
-import { readAva, readCargo } from './read-results.mjs'
+import { readAva, readCargo, readMatrix } from './read-results.mjs'
 import { at, PROVER_MANIFEST, TARGET, TOP } from './setup/paths.mjs'
 import { proverTarget } from './setup/prover.mjs'
 import { seconds } from './setup/step.mjs'
@@ -90,7 +90,10 @@ async function all() {
       readCargo,
     ),
   )
-  results.push(await runner('AVA', at('node_modules', '.bin', 'ava'), [], readAva))
+  const ava = at('node_modules', '.bin', 'ava')
+  results.push(await runner('AVA', ava, [], readAva))
+  // Alone on the machine: it kills daemons hundreds of times, and each has to be up again soon.
+  results.push(await runner('kill matrix', ava, ['--config', 'ava.matrix.config.js'], readMatrix))
   return results
 }
 

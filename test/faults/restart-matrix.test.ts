@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
 import { DURABLE_STEPS } from '../../src/base/durable-steps.ts'
+import { isAtRest, isFailed, SECTOR_STATES } from '../../src/pipeline/sector-state.ts'
 import { ClusterToKill } from './cluster-to-kill.ts'
 import { KillList, pointsOf } from './kill-list.ts'
 import { LayerWatch } from './layer-watch.ts'
@@ -11,12 +12,19 @@ import { ranTwiceAtOnce } from './work-log.ts'
 
 /** Steps passed by anybody in any of these tests, without what tells their kinds apart. */
 const passed = new Set<string>()
+/** Target → what it was killed at: steps without their moment, tasks of the prover. */
+const killedAt = new Map<string, Set<string>>()
+let kills = 0
+let comparedSeals = 0
 let clusters = 0
 let copying = 0
 
-async function clusterOf(t: ExecutionContext<unknown>): Promise<ClusterToKill> {
+async function clusterOf(
+  t: ExecutionContext<unknown>,
+  failing: readonly string[] = [],
+): Promise<ClusterToKill> {
   t.timeout(600_000)
-  const cluster = await ClusterToKill.start(['w01'])
+  const cluster = await ClusterToKill.start(['w01'], { failing })
   t.teardown(async () => {
     await cluster.stop()
     if (!t.passed) {
@@ -27,16 +35,20 @@ async function clusterOf(t: ExecutionContext<unknown>): Promise<ClusterToKill> {
   return cluster
 }
 
-/** The sealer has most of the steps, and each of its deaths keeps everybody waiting: two clusters share them. */
+/** The sealer has most of the steps, and each of its deaths keeps everybody waiting: three clusters share them. */
 const SHARES = [
-  { victim: 'sealer', share: 0, of: 2 },
-  { victim: 'sealer', share: 1, of: 2 },
+  { victim: 'sealer', share: 0, of: 3 },
+  { victim: 'sealer', share: 1, of: 3 },
+  { victim: 'sealer', share: 2, of: 3 },
   { victim: 'w01', share: 0, of: 1 },
 ] as const
 
+/** Every state that has a step fails once in each sector's life, so that its failed state is passed too. */
+const FAILING = SECTOR_STATES.filter((state) => !isFailed(state) && !isAtRest(state))
+
 for (const { victim, share, of } of SHARES) {
   test(`${victim} is killed before and after each durable step of a sector's life, and nothing is lost (${share + 1}/${of})`, async (t) => {
-    const cluster = await clusterOf(t)
+    const cluster = await clusterOf(t, victim === 'sealer' ? FAILING : [])
     const node = victim === 'sealer' ? cluster.sealer : cluster.worker(victim)
     const setUp = await node.passed()
     await wholeJourney(cluster)
@@ -45,6 +57,7 @@ for (const { victim, share, of } of SHARES) {
     const all = pointsOf([...life, ...setUp])
     const inShare = (_: string, index: number) => Math.floor((index * of) / all.length) === share
     const points = all.filter(inShare)
+    if (victim === 'sealer') t.deepEqual(statesNotSaved(all), [])
     const layers = new LayerWatch(cluster.sealPath('w01'))
     const list = new KillList(node, points, all, () => layers.look())
     const began = performance.now()
@@ -59,9 +72,21 @@ for (const { victim, share, of } of SHARES) {
     if (byChance.length > 0) t.log(`passed once and never again: ${byChance.join(', ')}`)
     t.deepEqual(unreached, [])
     await assertNothingTwice(t, cluster, layers)
-    await note(cluster)
+    await note(cluster, victim === 'sealer' ? 'sealer' : 'worker', done)
   })
 }
+
+/** A sector passes every state there is; in its first one it is created. */
+function statesNotSaved(points: readonly string[]): string[] {
+  const saved = SECTOR_STATES.flatMap((state) => [
+    `before:sector.saved/${state}`,
+    `after:sector.saved/${state}`,
+  ])
+  return saved.filter((point) => !points.includes(point))
+}
+
+const PROVER_TASKS = ['AP', 'PC1', 'PC2', 'C1', 'FIN', 'UNS'] as const
+const ROUNDS = 3
 
 test('the prover child is killed in each task, and nothing is lost', async (t) => {
   const cluster = await clusterOf(t)
@@ -69,8 +94,8 @@ test('the prover child is killed in each task, and nothing is lost', async (t) =
   const random = seeded(4)
   const hunt = async () => {
     let killed = 0
-    for (const task of ['AP', 'PC1', 'PC2', 'C1', 'FIN', 'UNS']) {
-      for (let round = 0; round < 3; round++) {
+    for (const task of PROVER_TASKS) {
+      for (let round = 0; round < ROUNDS; round++) {
         await killProver(cluster.worker('w01'), task, random)
         await layers.look()
         killed += 1
@@ -81,10 +106,12 @@ test('the prover child is killed in each task, and nothing is lost', async (t) =
   const { journeys, result: killed } = await travelDuring(cluster, hunt(), () => undefined)
   await wholeJourney(cluster)
   t.log(
-    `the prover was killed ${killed} times in 6 tasks; ${journeys} sectors sealed, unsealed and removed meanwhile`,
+    `the prover was killed ${killed} times in ${PROVER_TASKS.length} tasks; ${journeys} sectors sealed, unsealed and removed meanwhile`,
   )
   await assertNothingTwice(t, cluster, layers)
-  await note(cluster)
+  await note(cluster, 'prover', [])
+  killedAt.set('prover', new Set(PROVER_TASKS))
+  kills += killed
 })
 
 test.after('every step of the table was passed, and no other', (t) => {
@@ -102,6 +129,13 @@ test.after('every step of the table was passed, and no other', (t) => {
     [...passed].filter((name) => !names.includes(name)),
     [],
   )
+  // Hooks of this kind run when all tests have passed.
+  const targets = [...killedAt].map(([target, points]) => `${target} ${points.size}`).sort()
+  const transitions = [...killedAt.values()].reduce((sum, points) => sum + points.size, 0)
+  console.log(
+    `kill matrix: ${transitions} transitions × ${targets.length} targets (${targets.join(', ')}), all green: ` +
+      `${kills} kills, ${comparedSeals} sectors compared with an undisturbed seal`,
+  )
 })
 
 async function assertNothingTwice(
@@ -113,8 +147,13 @@ async function assertNothingTwice(
   t.deepEqual(layers.madeAgain, [], 'PC1 is not repeated where its layers are whole')
 }
 
-async function note(cluster: ClusterToKill): Promise<void> {
+async function note(cluster: ClusterToKill, target: string, points: readonly string[]): Promise<void> {
   clusters += 1
+  comparedSeals += cluster.comparedSeals
+  kills += points.length
+  const known = killedAt.get(target) ?? new Set()
+  for (const point of points) known.add(point.replace(/^\w+:/, ''))
+  killedAt.set(target, known)
   if (cluster.copies) copying += 1
   for (const node of cluster.nodes()) {
     for (const point of await node.passed()) passed.add(point.replace(/^\w+:|\/.*$/g, ''))

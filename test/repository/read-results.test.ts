@@ -2,7 +2,7 @@ import test from 'ava'
 
 // Plain JavaScript, without types.
 // @ts-expect-error
-const { readAva, readCargo } = await import('../../scripts/read-results.mjs')
+const { readAva, readCargo, readMatrix } = await import('../../scripts/read-results.mjs')
 
 test("sums cargo's results over its binaries and finds the skips", (t) => {
   const output = [
@@ -30,4 +30,12 @@ test("reads AVA's summary, its crashes too", (t) => {
   t.like(readAva('  ✔ a\n  ─\n\n  35 tests passed\n'), { passed: 35, failed: 0, lastLine: '35 tests passed' })
   t.like(readAva('  ─\n\n  2 tests failed\n  1 unhandled rejection\n'), { passed: 0, failed: 3 })
   t.like(readAva('  ✘ No tests found in test/a.test.ts\n  ─\n\n  1 test passed\n'), { failed: 1 })
+})
+
+test('the kill matrix counts only when it has said how much it killed', (t) => {
+  const line = 'kill matrix: 9 transitions × 3 targets (prover 1, sealer 5, worker 3), all green: 18 kills'
+  const ended = readMatrix(`${line}\n  ✔ a\n  ─\n\n  5 tests passed\n`)
+  t.like(ended, { passed: 5, failed: 0 })
+  t.regex(ended.lastLine ?? '', /^5 tests passed; 9 transitions × 3 targets/)
+  t.like(readMatrix('  ─\n\n  5 tests passed\n'), { failed: 1 })
 })
