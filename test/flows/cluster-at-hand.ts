@@ -25,6 +25,8 @@ export interface ClusterPlan {
   readonly workerArguments?: readonly string[]
   /** Directory of proof parameters; by default an empty one, so that C2 is deferred on every machine alike. */
   readonly parameters?: string
+  /** Further variables of every daemon. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** A sealer and workers as real daemons below a temporary directory, with one store path that all of them see. */
@@ -47,7 +49,10 @@ export class ClusterAtHand {
     const directory = await mkdtemp(join(tmpdir(), 'sealyard-flow-'))
     await mkdir(join(directory, 'logs'))
     t.teardown(() => rm(directory, { recursive: true, force: true }))
-    const parameters = { SEALYARD_PROOFS_PARAMETERCACHE: plan.parameters ?? join(directory, 'parameters') }
+    const parameters = {
+      ...plan.env,
+      SEALYARD_PROOFS_PARAMETERCACHE: plan.parameters ?? join(directory, 'parameters'),
+    }
     const node = { ...(await sealerNode(directory)), env: parameters }
     await command(node, ['init', '--actor', `f0${MINER}`, '--sector-size', plan.sectorSize ?? '2KiB'])
     await writeFile(join(node.repo, 'config.toml'), `${listen(node.port)}\n${plan.config ?? ''}`)
