@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { describeError } from '../base/errors.ts'
+import { describeError, isSealyardError } from '../base/errors.ts'
 import type { CallId } from '../protocol/types.ts'
 import { type FileTypeBits, fileTypeBits } from '../sectors/file-types.ts'
 import { type SectorRef, sectorName } from '../sectors/sector-id.ts'
@@ -78,7 +78,8 @@ export async function withSupply<T>(
   try {
     return await run()
   } catch (error) {
-    if (pushError === null) throw error
+    // A worker that died took the push along: that says more, and is tried again at once.
+    if (pushError === null || isSealyardError(error, 'WORKER_RESTARTED')) throw error
     throw new SchedulerError({
       code: 'NO_PUSH',
       level: 'temporary',

@@ -103,11 +103,11 @@ export class MortalNode {
   }
 
   async healthy(limitMs = 60_000): Promise<void> {
-    await eventually(
-      `${this.node.name} answers`,
-      limitMs,
-      async () => (await fetch(`${this.url}/healthz`)).ok,
-    )
+    await eventually(`${this.node.name} answers`, limitMs, () => this.answers())
+  }
+
+  async answers(): Promise<boolean> {
+    return (await fetch(`${this.url}/healthz`)).ok
   }
 
   /** Lines of the steps log. */
@@ -256,15 +256,22 @@ async function storeDirectory(directory: string): Promise<string> {
   return mkdtemp('/dev/shm/sealyard-faults-')
 }
 
-/** Asks until the answer is yes; a daemon that is down just now is no answer. */
+/**
+ * Asks until the answer is yes; a daemon that is down just now is no answer.
+ * @param deaths so far, where daemons die meanwhile: the limit counts from the last one
+ */
 export async function eventually(
   what: string,
   limitMs: number,
   question: () => Promise<boolean>,
+  deaths: () => number = () => 0,
 ): Promise<void> {
-  const deadline = performance.now() + limitMs
+  let deadline = performance.now() + limitMs
+  let known = deaths()
   let reason = 'it never was'
   for (;;) {
+    if (deaths() !== known) deadline = performance.now() + limitMs
+    known = deaths()
     try {
       if (await question()) return
     } catch (error) {

@@ -1,5 +1,7 @@
 import { appendFile } from 'node:fs/promises'
-import type { MortalNode } from './cluster-to-kill.ts'
+import { eventually, type MortalNode } from './cluster-to-kill.ts'
+
+// Times count from when the daemon answers: on a busy machine its start alone takes seconds.
 
 /** A daemon that passes nothing for so long waits for something that only another start will put right. */
 const QUIET_MS = 5000
@@ -7,6 +9,8 @@ const QUIET_MS = 5000
 const LONGEST_LIFE_MS = 30_000
 /** What an accident leads to comes soon after it. */
 const LONGEST_SEQUEL_MS = 6000
+/** A daemon that does not answer by then never will. */
+const LONGEST_START_MS = 120_000
 const LOOK_MS = 250
 /** Passed with every heartbeat, whatever happens otherwise. */
 const HEARTBEAT = /:space\.landed$/
@@ -119,6 +123,10 @@ export class KillList {
     let how: string | null = null
     const died = node.died.then((signal) => {
       how = signal
+    })
+    const isDead = () => how !== null
+    await eventually(`${node.node.name} answers, or dies`, LONGEST_START_MS, async () => {
+      return isDead() || (await node.answers())
     })
     const born = performance.now()
     let lastSteps = -1

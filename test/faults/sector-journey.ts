@@ -9,7 +9,7 @@ import { commitmentsOf, differencesFromUndisturbed, ticketHex } from './referenc
 
 /** Less than a sector takes, so that a piece of zeroes follows. */
 const PIECE_BYTES = 700
-/** A journey takes a second; whoever dies on the way is back in another. */
+/** Without anybody dying. A journey takes a second; whoever dies on the way is back in another. */
 const LIMIT_MS = 120_000
 
 const EXTRA = {
@@ -222,9 +222,12 @@ export class SectorJourney {
   }
 
   async #until(what: string, question: () => Promise<boolean>): Promise<void> {
-    await eventually(`sector ${this.#number}: ${what}`, LIMIT_MS, question).catch(async (error: Error) => {
-      throw new Error(`${error.message}\n${await this.#story()}`)
-    })
+    const starts = () => this.#cluster.nodes().reduce((sum, node) => sum + node.starts, 0)
+    await eventually(`sector ${this.#number}: ${what}`, LIMIT_MS, question, starts).catch(
+      async (error: Error) => {
+        throw new Error(`${error.message}\n${await this.#story()}`)
+      },
+    )
   }
 
   async #story(): Promise<string> {
