@@ -53,7 +53,8 @@ test('TestRestartManager callThenReturn: the next run of the sealer finds the ru
   await quiet()
   await again.finish(call)
   t.is(await asked, 'cGMx')
-  t.deepEqual(again.log, [])
+  t.deepEqual(again.log, [], 'PC1 is executed once')
+  t.deepEqual(stages(cluster), [-3], 'no job is open: its result was taken')
 })
 
 test('work of an earlier run is in its worker’s account until it ends', async (t) => {
@@ -91,7 +92,8 @@ test('TestRestartManager returnThenCall: a result that comes before the question
   t.deepEqual((await cluster.scheduler.diag(false)).ReturnedWork.length, 1)
   const later = await restarted(cluster, again)
   t.is(await ask(cluster), 'cGMx')
-  t.deepEqual(later.log, [])
+  t.deepEqual(later.log, [], 'PC1 is executed once')
+  t.deepEqual(stages(cluster), [-3], 'no job is open: its result was taken')
 })
 
 test('a result that was taken but not saved before a crash is found again', async (t) => {
