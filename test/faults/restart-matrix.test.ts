@@ -23,7 +23,8 @@ async function clusterOf(
   t: ExecutionContext<unknown>,
   failing: readonly string[] = [],
 ): Promise<ClusterToKill> {
-  t.timeout(600_000)
+  // Against a hang only: on a machine that is busy otherwise each death takes ten seconds instead of two.
+  t.timeout(1_800_000)
   const cluster = await ClusterToKill.start(['w01'], { failing })
   t.teardown(async () => {
     await cluster.stop()
