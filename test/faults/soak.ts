@@ -12,6 +12,8 @@ const SECTORS_AT_A_TIME = 3
 /** Between two kills; a restart takes a second. */
 const LONGEST_PAUSE_MS = 2500
 
+const LONGEST_START_MS = 120_000
+
 interface Toll {
   readonly kills: Map<string, number>
   sectors: number
@@ -72,6 +74,8 @@ async function killing(cluster: ClusterToKill, toll: Toll, random: () => number,
   while (!isOver()) {
     await new Promise((resolve) => setTimeout(resolve, random() * LONGEST_PAUSE_MS))
     const node = nodes[Math.floor(random() * nodes.length)] as MortalNode
+    // Most die at their work, some in their start: on a busy machine no daemon would ever be up otherwise.
+    if (random() < 0.75) await node.healthy(LONGEST_START_MS)
     const isChild = random() < 0.25 && killAnyProver(node)
     const name = isChild ? `prover of ${node.node.name}` : node.node.name
     if (!isChild) {
