@@ -3,7 +3,7 @@ import { homedir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { parseDuration } from '../base/duration.ts'
 import { errorCode, SealyardError } from '../base/errors.ts'
-import { SETTINGS } from '../config/settings-table.ts'
+import { SETTINGS, writtenDefault } from '../config/settings-table.ts'
 import { parseApiInfo, parseMultiaddr } from '../protocol/api-info.ts'
 import type { SealerApi, WorkerApi } from '../protocol/apis.ts'
 import { ConnectionError } from '../protocol/errors.ts'
@@ -129,6 +129,7 @@ function clientOf<T extends typeof sealerMethods | typeof workerMethods>(
   endpoint: Endpoint,
   env: NodeJS.ProcessEnv,
 ) {
-  const timeoutMs = parseDuration(env.SEALYARD_API_TIMEOUT || String(SETTINGS.API.Timeout.default))
+  const usual = writtenDefault(SETTINGS.API.Timeout, 'sealer') as string
+  const timeoutMs = parseDuration(env.SEALYARD_API_TIMEOUT || usual)
   return createClient(table, { url: `${endpoint.url}/rpc/v0`, token: endpoint.token, timeoutMs })
 }
