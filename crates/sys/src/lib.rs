@@ -11,8 +11,11 @@ pub mod files;
 pub mod filesystem;
 pub mod names;
 pub mod processes;
+pub mod ring;
+pub mod slots;
 pub mod sockets;
 pub mod threads;
+pub mod uncached;
 
 pub use rustix::io::Errno;
 
