@@ -16,8 +16,8 @@ const FLOORS: readonly (readonly string[])[] = [
 /** Crates, likewise; `prover` is a process of its own. */
 const CRATE_FLOORS: readonly (readonly string[])[] = [
   ['prover'],
-  ['mover', 'remote', 'space', 'unsealed'],
-  ['sys'],
+  ['mover', 'remote', 'space'],
+  ['sys', 'unsealed'],
 ]
 
 const floorOf = (floors: typeof FLOORS, room: string) => floors.findIndex((rooms) => rooms.includes(room))

@@ -14,7 +14,7 @@ use crate::failure::{NativeFailure, Nothing, Outcome, number, outcome, panicked,
 mod shapes;
 mod steps;
 
-use shapes::{Durable, Leftover, Progress, Recovered, Removed, Tier, TransferRequest};
+use shapes::{Durable, Leftover, Progress, Recovered, Removed, Tier, TransferRequest, options_of};
 
 /// The open mover. Transfers share the slot, not the mover: one that nobody has collected yet must not
 /// keep the journal locked.
@@ -100,25 +100,29 @@ impl Transfer {
 #[napi]
 pub struct Mover {
     journal: PathBuf,
+    options: mover::Options,
     slot: Slot,
 }
 
 #[napi]
 impl Mover {
+    /// @param copyEngine `auto`, `direct`, `uncached` or `buffered`
     #[napi(constructor, catch_unwind)]
-    pub fn new(journal_path: String) -> Self {
-        Mover {
+    pub fn new(journal_path: String, copy_engine: String) -> Result<Self, String> {
+        Ok(Mover {
             journal: journal_path.into(),
+            options: options_of(&copy_engine)?,
             slot: Slot::default(),
-        }
+        })
     }
 
     /// Opens or creates the journal and locks it.
     #[napi(catch_unwind)]
     pub fn open(&self, env: &Env) -> Result<PromiseRaw<'static, Either<Nothing, NativeFailure>>> {
         let (journal, slot) = (self.journal.clone(), self.slot.clone());
+        let options = self.options;
         let work = move || {
-            let opened = mover::Mover::open(&journal);
+            let opened = mover::Mover::open_with(&journal, options);
             outcome(opened, |mover| {
                 *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(mover));
                 Nothing { ok: true }
@@ -236,6 +240,23 @@ pub fn probe_tier(
         let tier = mover::probe_tier(source_root.as_ref(), target_root.as_ref());
         outcome(tier, |method| Tier {
             tier: method.as_str().to_owned(),
+        })
+    };
+    in_background(env, "sealyard-probe", work, panicked)
+}
+
+/// The ways to copy that work on a storage path, found by trying: of `direct`, `uncached`, `buffered`.
+#[napi(catch_unwind)]
+pub fn probe_copy_engines(
+    env: &Env,
+    root: String,
+) -> Result<PromiseRaw<'static, Either<Vec<String>, NativeFailure>>> {
+    let work = move || {
+        let engines = mover::probe_engines(root.as_ref());
+        outcome(engines, |all| {
+            all.iter()
+                .map(|engine| engine.as_str().to_owned())
+                .collect()
         })
     };
     in_background(env, "sealyard-probe", work, panicked)

@@ -38,6 +38,8 @@ export function storageSettings({ Storage: storage, Space: space }: Settings): S
     heartbeatMs: storage.HeartbeatInterval,
     reconcileMs: storage.ReconcileInterval,
     verifyCopies: storage.VerifyCopies,
+    copyEngine: storage.CopyEngine as StorageSettings['copyEngine'],
+    copyHash: storage.CopyHash as StorageSettings['copyHash'],
     floorBytes: space.Floor,
     sealedLengths: [...new Set(SEAL_PROOFS.map((proof) => proof.sectorSize))],
   }

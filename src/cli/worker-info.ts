@@ -8,7 +8,7 @@ function apiVersion(version: number): string {
 
 /** `sealyard-worker info` in lotus' layout; then what Sealyard adds. */
 export async function formatWorkerInfo(worker: WorkerApi, cliVersion: string): Promise<string> {
-  const [version, session, enabled, info, tasks, paths, node] = await Promise.all([
+  const [version, session, enabled, info, tasks, paths, node, copying] = await Promise.all([
     worker.Version(),
     worker.ProcessSession(),
     worker.Enabled(),
@@ -16,6 +16,7 @@ export async function formatWorkerInfo(worker: WorkerApi, cliVersion: string): P
     worker.TaskTypes(),
     worker.Paths(),
     worker.NodeInfo(),
+    worker.CopyEngines(),
   ])
   const { Resources: r } = info
   const codes = TASK_CODES.filter((code) => TASK[code] in tasks).sort(
@@ -32,10 +33,13 @@ export async function formatWorkerInfo(worker: WorkerApi, cliVersion: string): P
     `RAM: ${formatBytes(r.MemUsed)}/${formatBytes(r.MemPhysical)}; Swap: ${formatBytes(r.MemSwapUsed)}/${formatBytes(r.MemSwap)}`,
     `Task types: ${codes.map((code) => `${code} `).join('')}`,
     `Executor: ${node.executor}`,
+    `Copies: ${copying.chosen === 'auto' ? 'auto: direct from the disk, uncached from memory, else buffered' : copying.chosen}`,
     '',
     ...paths.map((path) => {
       const uses = [path.CanSeal ? 'Seal ' : '', path.CanStore ? 'Store' : ''].join('')
-      return `${path.ID}:\n\tWeight: ${path.Weight}; Use: ${uses}\n\tLocal: ${path.LocalPath}`
+      const engines = copying.paths.find(({ id }) => id === path.ID)?.engines ?? []
+      const copies = engines.length > 0 ? engines.join(' ') : 'could not be tried'
+      return `${path.ID}:\n\tWeight: ${path.Weight}; Use: ${uses}\n\tLocal: ${path.LocalPath}\n\tCopies: ${copies}`
     }),
   ]
   return `${lines.join('\n')}\n`

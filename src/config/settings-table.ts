@@ -149,6 +149,20 @@ export const SETTINGS = {
       default: true,
       text: 'read back and compare what was copied to another filesystem',
     }),
+    CopyEngine: setting({
+      kind: 'both',
+      type: 'string',
+      default: 'auto',
+      choices: ['auto', 'direct', 'uncached', 'buffered'],
+      text: 'how sector files are copied on this machine; auto: past the page cache, or through it where the file is in it already. Where another one does not work, buffered is used',
+    }),
+    CopyHash: setting({
+      kind: 'both',
+      type: 'string',
+      default: 'blake3',
+      choices: ['off', 'xxh3', 'blake3'],
+      text: 'hash taken of what is copied on this machine, on a thread of its own',
+    }),
     ProgressTimeout: setting({
       kind: 'both',
       type: 'duration',

@@ -48,7 +48,8 @@ export declare class FrontDoorUpload {
 
 /** Moves sector files with one journal. */
 export declare class Mover {
-  constructor(journalPath: string)
+  /** @param copyEngine `auto`, `direct`, `uncached` or `buffered` */
+  constructor(journalPath: string, copyEngine: string)
   /** Opens or creates the journal and locks it. */
   open(): Promise<Nothing | NativeFailure>
   /** Gives the journal back when what runs has ended. */
@@ -92,8 +93,15 @@ export interface Durable {
   method: string
   bytes: number
   allocatedBytes: number
-  /** Read and written by us; holes are not. */
+  /** `direct`, `uncached` or `buffered`; null where nothing was copied. */
+  engine: string | null
+  /** Read by us; holes are not. */
   copiedBytes: number
+  /** Fewer where zeros became holes. */
+  writtenBytes: number
+  /** Read again from the target's disk. */
+  readBackBytes: number
+  hashes: Array<FileHash>
   seconds: number
   files: number
   sourceGone: boolean
@@ -142,6 +150,15 @@ export interface FetchProgress {
   doneBytes: number
   /** Length of the body, once known. */
   totalBytes: number | null
+}
+
+/** The hash of a file that was copied. */
+export interface FileHash {
+  /** In a directory; empty for a sector file that is one file. */
+  name: string
+  bytes: number
+  /** `blake3:…` or `xxh3:…` */
+  hash: string
 }
 
 /** statvfs of the file system below a directory. */
@@ -308,6 +325,9 @@ export interface Place {
   name: string
 }
 
+/** The ways to copy that work on a storage path, found by trying: of `direct`, `uncached`, `buffered`. */
+export declare function probeCopyEngines(root: string): Promise<Array<string> | NativeFailure>
+
 /** The cheapest method between two storage paths, found by trying. */
 export declare function probeTier(sourceRoot: string, targetRoot: string): Promise<Tier | NativeFailure>
 
@@ -394,6 +414,9 @@ export interface TransferRequest {
   tag: string
   /** `rename`, `clone` or `copy`: only that. Null: the cheapest that works. */
   only: string | null
+  /** `off`, `xxh3` or `blake3` */
+  hash: string
+  skipZeros: boolean
 }
 
 /** Whether a range of an unsealed file is allocated, by its trailer. All numbers are padded bytes. */

@@ -24,6 +24,33 @@ export interface TransferRequest {
   tag: string
   /** For tests and benchmarks: only this method, NOT_HERE where it does not work. */
   only?: 'rename' | 'clone' | 'copy'
+  /** Taken of what is copied, and told in the result; a rename or clone reads nothing. `off` when absent. */
+  hash?: CopyHash
+  /** Leaves holes where the source has long runs of zeros. */
+  skipZeros?: boolean
+}
+
+/** A hash of the content that does not depend on where the holes are. */
+export type CopyHash = 'off' | 'xxh3' | 'blake3'
+
+/**
+ * How data is copied: past the page cache (io_uring, O_DIRECT), through it without staying (RWF_DONTCACHE), or
+ * through it, dropping behind what was not there before.
+ */
+export type CopyEngine = 'direct' | 'uncached' | 'buffered'
+
+export interface MoverOptions {
+  /** `auto`: what suits each file. Another one is taken where it works, `buffered` elsewhere. */
+  copyEngine: 'auto' | CopyEngine
+}
+
+/** The hash of a file that was copied. */
+export interface FileHash {
+  /** In a directory; empty for a sector file that is one file. */
+  name: string
+  bytes: number
+  /** `blake3:…` or `xxh3:…` */
+  hash: string
 }
 
 /** The target is complete, verified and durable under its final name. */
@@ -33,8 +60,16 @@ export interface Durable {
   bytes: number
   /** What the target takes on its disk. */
   allocatedBytes: number
-  /** Bytes read and written by us: 0 for a rename or clone, holes not counted. */
+  /** How data was copied (of a directory: its largest file); null where nothing was. */
+  engine: CopyEngine | null
+  /** Bytes read by us from the source: 0 for a rename or clone, holes not counted. */
   copiedBytes: number
+  /** Bytes written: fewer where zeros became holes. */
+  writtenBytes: number
+  /** Bytes read again from the target's disk, to compare them. */
+  readBackBytes: number
+  /** Of the files that were copied, where a hash was asked for. */
+  hashes: FileHash[]
   seconds: number
   files: number
   /** True after a rename: nothing is left for `removeSource()` to do. */
@@ -136,8 +171,8 @@ export class Mover {
    * Opens or creates the journal and locks it.
    * @throws NativeError JOURNAL if it is corrupt or another process has it
    */
-  static async open(journalPath: string): Promise<Mover> {
-    const native = translated(() => new addon.Mover(journalPath))
+  static async open(journalPath: string, options: MoverOptions = { copyEngine: 'auto' }): Promise<Mover> {
+    const native = translated(() => new addon.Mover(journalPath, options.copyEngine))
     orThrow(await native.open())
     return new Mover(native)
   }
@@ -157,9 +192,15 @@ export class Mover {
 
   /** Prepares a transfer; nothing moves before `run()`. @throws NativeError INVALID */
   transfer(request: TransferRequest): Transfer {
+    const asked = {
+      ...request,
+      only: request.only ?? null,
+      hash: request.hash ?? 'off',
+      skipZeros: request.skipZeros ?? false,
+    }
     return new Transfer(
       request.op,
-      translated(() => this.#native.transfer({ ...request, only: request.only ?? null })),
+      translated(() => this.#native.transfer(asked)),
     )
   }
 
@@ -199,4 +240,12 @@ export class Mover {
  */
 export async function probeTier(sourceRoot: string, targetRoot: string): Promise<TransferMethod> {
   return orThrow(await addon.probeTier(sourceRoot, targetRoot)).tier as TransferMethod
+}
+
+/**
+ * The ways to copy that work on a storage path, found by trying with 4 KiB files below its `.sealyard/` directory.
+ * @throws NativeError if it is not there or not writable
+ */
+export async function probeCopyEngines(root: string): Promise<CopyEngine[]> {
+  return orThrow(await addon.probeCopyEngines(root)) as CopyEngine[]
 }

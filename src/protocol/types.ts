@@ -231,6 +231,17 @@ export const nodeInfo = z.object({
 })
 export type NodeInfo = z.output<typeof nodeInfo>
 
+const copyEngine = z.enum(['direct', 'uncached', 'buffered'])
+
+/** How this node copies sector files from one of its disks to another. */
+export const copyEngines = z.object({
+  /** What the operator chose: one engine, or `auto` for what suits each file. */
+  chosen: z.enum(['auto', ...copyEngine.options]),
+  /** What works on each path. */
+  paths: list(z.object({ id: z.string(), engines: list(copyEngine) })),
+})
+export type CopyEngines = z.output<typeof copyEngines>
+
 /** One filesystem as its host sees it now. */
 export const filesystemView = z.object({
   pathId: z.string(),

@@ -127,4 +127,10 @@ export const workerMethods = {
     result: list(t.pathTier),
     summary: 'What a move between each two storage paths of this node costs, as tried',
   }),
+  'Sealyard.CopyEngines': method({
+    permission: 'read',
+    params: [],
+    result: t.copyEngines,
+    summary: 'How sector files are copied, and which ways work on each storage path of this node, as tried',
+  }),
 } as const

@@ -52,7 +52,7 @@ export class Attachments {
 
   /** Opens a directory that `storage.json` lists: identity first, then the index, then its files. */
   async #open(written: string): Promise<StoragePath> {
-    const { paths, tiers, declarations, patience, log } = this.#parts
+    const { paths, tiers, engines, declarations, patience, log } = this.#parts
     const path = await patience.openingOf(locate(written), () => openPath(written))
     paths.assertNew(path)
     warnOfId(log, path)
@@ -61,6 +61,7 @@ export class Attachments {
     await clearLeftovers(this.#parts, path)
     paths.add(path)
     tiers.forget(path.id)
+    engines.forget(path.id)
     try {
       await this.#introduce(path)
     } catch (error) {
@@ -312,7 +313,7 @@ export class Attachments {
    * @throws what the index throws while it is away; the path then stays as it is
    */
   async #forget(path: StoragePath): Promise<void> {
-    const { index, declarations, paths, tiers, log, url } = this.#parts
+    const { index, declarations, paths, tiers, engines, log, url } = this.#parts
     await index.StorageDetach(path.id, url).catch((error: unknown) => {
       if (isSealyardError(error) && error.level === 'temporary') throw error
       log.warn('the index did not know a path that is detached', {
@@ -323,6 +324,7 @@ export class Attachments {
     declarations.forget(path)
     paths.remove(path.id)
     tiers.forget(path.id)
+    engines.forget(path.id)
     log.info('storage path detached', { storagePath: path.id, directory: path.directory })
   }
 }

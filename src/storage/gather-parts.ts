@@ -12,6 +12,7 @@ import { KeyedLock } from './keyed-lock.ts'
 import { LocalPaths } from './local-paths.ts'
 import { Operations } from './operations.ts'
 import type { StorageParts, StorageSettings } from './parts.ts'
+import { PathEngines } from './path-engines.ts'
 import { Patience } from './patience.ts'
 import { SpaceViews } from './space-views.ts'
 import { Tiers } from './tiers.ts'
@@ -55,6 +56,7 @@ export function gatherParts(
     grants: new Grants({ db, space, views, paths: () => paths.usable(), owner, clock, log }),
     views,
     tiers: new Tiers(log),
+    engines: new PathEngines(settings.copyEngine, patience, log),
     transfers: new Transfers(clock),
     records: new CacheRecords(db, clock),
     mover,

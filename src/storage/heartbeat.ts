@@ -89,6 +89,7 @@ export class Heartbeat {
       this.#told.delete(path)
       this.#parts.log.info('storage path is back', { storagePath: path.id, directory: path.directory })
       this.#parts.tiers.forget(path.id)
+      this.#parts.engines.forget(path.id)
       this.#onBack(path)
     } else if (change !== this.#told.get(path)) {
       this.#told.set(path, change)

@@ -1,4 +1,5 @@
 import type {
+  CopyEngines,
   FsStat,
   InterruptedMove,
   PathTier,
@@ -61,6 +62,8 @@ export interface NodeStorage {
   /** @throws StorageError UNKNOWN_PATH, PATH_PARKED with the reason */
   stat(pathId: string): Promise<FsStat>
   tiers(): Promise<PathTier[]>
+  /** How sector files are copied, and what works on each path that can be used. */
+  copyEngines(): Promise<CopyEngines>
   transfers(): Transfer[]
   /** @throws StorageError NOT_HELD, NO_SPACE, NO_PATH; nothing is held then */
   acquire(request: AcquireRequest): Promise<AcquiredFiles>

@@ -1,6 +1,6 @@
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
-import type { Mover } from '../native/mover.ts'
+import type { CopyHash, Mover, MoverOptions } from '../native/mover.ts'
 import type { IndexApi } from '../protocol/apis.ts'
 import type { CacheRecords } from './cache-records.ts'
 import type { Declarations } from './declarations.ts'
@@ -8,6 +8,7 @@ import type { Grants } from './grants.ts'
 import type { KeyedLock } from './keyed-lock.ts'
 import type { LocalPaths } from './local-paths.ts'
 import type { Operations } from './operations.ts'
+import type { PathEngines } from './path-engines.ts'
 import type { Patience } from './patience.ts'
 import type { SpaceViews } from './space-views.ts'
 import type { Tiers } from './tiers.ts'
@@ -24,6 +25,10 @@ export interface StorageSettings {
   readonly reconcileMs: number
   /** Read back and compare what was copied to another filesystem. */
   readonly verifyCopies: boolean
+  /** How data is copied; `auto` takes what suits each file. */
+  readonly copyEngine: MoverOptions['copyEngine']
+  /** The hash taken of what is copied. */
+  readonly copyHash: CopyHash
   /** Bytes of each filesystem never handed out, when this node accounts alone. */
   readonly floorBytes: number
   /** Lengths in bytes that a sealed file may have; without them any will do. */
@@ -40,6 +45,8 @@ export const STORAGE_DEFAULTS: StorageSettings = {
   heartbeatMs: 10_000,
   reconcileMs: 600_000,
   verifyCopies: true,
+  copyEngine: 'auto',
+  copyHash: 'blake3',
   floorBytes: 0,
 }
 
@@ -52,6 +59,7 @@ export interface StorageParts {
   readonly grants: Grants
   readonly views: SpaceViews
   readonly tiers: Tiers
+  readonly engines: PathEngines
   readonly transfers: Transfers
   readonly records: CacheRecords
   readonly mover: Mover

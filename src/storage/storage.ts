@@ -3,6 +3,7 @@ import { describeError } from '../base/errors.ts'
 import { Mover } from '../native/mover.ts'
 import { unsealedAllocated } from '../native/unsealed.ts'
 import type {
+  CopyEngines,
   FsStat,
   InterruptedMove,
   PathTier,
@@ -80,15 +81,19 @@ export class Storage implements NodeStorage {
    */
   static async open(options: StorageOptions): Promise<Storage> {
     const journal = join(options.repo, 'moves.journal')
-    const mover = await Mover.open(journal).catch((cause: unknown) => {
-      throw asStorageError(cause, `the journal of moves ${journal} cannot be opened`)
-    })
+    const mover = await Mover.open(journal, { copyEngine: options.settings.copyEngine }).catch(
+      (cause: unknown) => {
+        throw asStorageError(cause, `the journal of moves ${journal} cannot be opened`)
+      },
+    )
     const closing = new AbortController()
     const cancelling = new AbortController()
     const parts = gatherParts(options, mover, closing.signal, cancelling.signal)
     const storage = new Storage(parts, new StorageJson(options.repo), closing, cancelling)
     try {
       await storage.#start()
+      // Now, so that the log of a start says what this host can do.
+      await storage.copyEngines()
       return storage
     } catch (error) {
       await storage.close(0)
@@ -140,6 +145,10 @@ export class Storage implements NodeStorage {
 
   tiers(): Promise<PathTier[]> {
     return this.#parts.tiers.list(this.#parts.paths.usable())
+  }
+
+  copyEngines(): Promise<CopyEngines> {
+    return this.#parts.engines.list(this.#parts.paths.usable())
   }
 
   transfers(): Transfer[] {

@@ -62,6 +62,7 @@ export async function transferFile(
       keepSource,
       // The mover compares what it copied, whatever tier was expected; a rename or clone has nothing to compare.
       verify: parts.settings.verifyCopies,
+      hash: parts.settings.copyHash,
       tag: JSON.stringify(tag),
     })
     const start = { id: transfer.op, sector, fileType: FILE_TYPE_BIT[type], from: from.id, to: to.id }
@@ -132,6 +133,6 @@ export async function leaveSource(
   })
 }
 
-function summary({ method, bytes, copiedBytes, seconds, files }: Durable) {
-  return { method, bytes, copiedBytes, files, seconds }
+function summary({ method, engine, bytes, copiedBytes, seconds, files }: Durable) {
+  return { method, ...(engine === null ? {} : { engine }), bytes, copiedBytes, files, seconds }
 }

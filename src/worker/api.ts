@@ -133,6 +133,7 @@ function storageCalls({
     QuarantineRemove: (name) => storage.removeQuarantined(name),
     InterruptedMoves: async () => storage.interruptedMoves(),
     SettleMove: (op) => storage.settleMove(op),
+    CopyEngines: () => storage.copyEngines(),
   }
 }
 

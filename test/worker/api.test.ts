@@ -153,6 +153,7 @@ test('what concerns paths goes to storage', async (t) => {
     redeclare: note('redeclare'),
     transfers: () => [],
     tiers: async () => [{ from: 'a', to: 'b', tier: 'clone' }],
+    copyEngines: async () => ({ chosen: 'auto', paths: [{ id: 'a', engines: ['buffered'] }] }),
   })
   t.deepEqual(await api.Paths(), [
     { ID: 'a', Weight: 10, LocalPath: '/seal', CanSeal: true, CanStore: false },
@@ -298,6 +299,7 @@ test('what it answers passes the checks of the wire, and its errors keep their c
     localPaths: () => ({}),
     transfers: () => [],
     tiers: async () => [],
+    copyEngines: async () => ({ chosen: 'auto', paths: [] }),
     fetch: async () => undefined,
   })
   const api = overTheWire(own)

@@ -1,6 +1,7 @@
 //! What a caller may see and say while a transfer runs.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 
 use crate::failure::{Code, Failure, Result};
@@ -39,7 +40,7 @@ type StepListener = Box<dyn Fn(Step) + Send + Sync>;
 /// A cancel flag and progress counters, shared between the thread that moves and those that watch.
 #[derive(Default)]
 pub struct Control {
-    cancelled: AtomicBool,
+    cancelled: Arc<AtomicBool>,
     bytes: AtomicU64,
     total: AtomicU64,
     on_step: Option<StepListener>,
@@ -55,6 +56,14 @@ impl Control {
     pub fn with_steps(on_step: impl Fn(Step) + Send + Sync + 'static) -> Control {
         Control {
             on_step: Some(Box::new(on_step)),
+            ..Control::default()
+        }
+    }
+
+    /// One that is cancelled with another, and has a counter of its own.
+    pub(crate) fn following(other: &Control) -> Control {
+        Control {
+            cancelled: other.cancelled.clone(),
             ..Control::default()
         }
     }
@@ -87,6 +96,11 @@ impl Control {
 
     pub(crate) fn arrived(&self, bytes: u64) {
         self.bytes.store(bytes, Relaxed);
+    }
+
+    /// So many bytes more.
+    pub(crate) fn advance(&self, bytes: u64) {
+        self.bytes.fetch_add(bytes, Relaxed);
     }
 
     pub(crate) fn step(&self, step: Step) {

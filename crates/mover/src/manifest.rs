@@ -2,12 +2,16 @@
 
 use std::os::fd::OwnedFd;
 
+use sys::Errno;
 use sys::files::{self, Kind, Stat};
-use sys::{Errno, extents};
 
 use crate::Control;
-use crate::content::hash_file;
+use crate::copy::Side;
 use crate::failure::{Code, During, Failure, Result};
+use crate::freed::freed_ranges;
+use crate::hash::{Digest, HashKind};
+use crate::read_back::Wanted;
+use crate::residency::cached_bytes;
 
 /// One file: how it looked, and its hash where one was taken.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +19,7 @@ pub(crate) struct FileMark {
     pub name: String,
     pub size: u64,
     pub mtime_ns: i128,
-    pub digest: Option<[u8; 32]>,
+    pub digest: Option<Digest>,
 }
 
 /// A regular file (one mark), or a flat directory (a mark per file, sorted by name).
@@ -151,11 +155,13 @@ impl Contents {
     /// Whether both hold the same files with the same content; hashes both sides where sizes agree.
     ///
     /// The other side is made durable first and read back from its disk: a copy that someone else made may never have
-    /// been synced, and one whose write-back failed still looks whole in the page cache.
+    /// been synced, and one whose write-back failed still looks whole in the page cache. Of an `unsealed` file only what
+    /// is not freed is compared.
     pub fn same_content(
         &self,
         other: &Contents,
         labels: (&str, &str),
+        unsealed: bool,
         control: &Control,
     ) -> Result<bool> {
         let shape = |side: &Contents| -> Vec<(String, u64)> {
@@ -176,8 +182,8 @@ impl Contents {
         }
         other.sync(labels.1)?;
         for ((ours, stat), (theirs, _)) in self.files.iter().zip(&other.files) {
-            if self.hash(ours, stat.size, false, labels.0, control)?
-                != other.hash(theirs, stat.size, true, labels.1, control)?
+            if self.hash(ours, stat.size, (false, unsealed), labels.0, control)?
+                != other.hash(theirs, stat.size, (true, unsealed), labels.1, control)?
             {
                 return Ok(false);
             }
@@ -189,14 +195,26 @@ impl Contents {
         &self,
         name: &str,
         size: u64,
-        from_disk: bool,
+        (from_disk, unsealed): (bool, bool),
         label: &str,
         control: &Control,
-    ) -> Result<[u8; 32]> {
+    ) -> Result<Digest> {
         let file = files::open_file(&self.dir, name).during("openat2", || label.to_owned())?;
         // Where nothing was cached, nothing shall be afterwards.
-        let cold = from_disk || matches!(extents::cached_pages(&file, 0, 0), Ok(0));
-        hash_file(&file, size, cold, label, control)
+        let cold = from_disk || matches!(cached_bytes(&file, 0, size), Ok(Some(0)));
+        Wanted {
+            size,
+            kind: HashKind::Blake3,
+            from_disk: cold,
+            freed: if unsealed {
+                freed_ranges(&file, size)
+            } else {
+                Vec::new()
+            },
+            control,
+            file: Side { file: &file, label },
+        }
+        .hash()
     }
 }
 
@@ -253,6 +271,7 @@ impl Manifest {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use sys::extents;
 
     #[test]
     fn a_copy_that_someone_else_made_is_compared_as_its_disk_holds_it() {
@@ -265,7 +284,7 @@ mod tests {
         let control = Control::new();
         let (ours, theirs) = (read("ours"), read("theirs"));
         assert!(
-            ours.same_content(&theirs, ("ours", "theirs"), &control)
+            ours.same_content(&theirs, ("ours", "theirs"), false, &control)
                 .unwrap()
         );
         let file = files::open_file(&dir, "theirs").unwrap();

@@ -6,7 +6,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::control::{Control, Step};
+use crate::copy::{Engine, EngineChoice};
 use crate::failure::{Code, Failure, Result};
+use crate::hash::{Digest, HashKind};
 use crate::journal::{Journal, OpenMove};
 use crate::place::{Place, check_op, split_name};
 use crate::record::Record;
@@ -54,6 +56,10 @@ pub struct TransferRequest {
     pub tag: String,
     /// Only this method, `NotHere` where it does not work.
     pub only: Option<Method>,
+    /// The hash taken of what is copied. A clone or rename reads nothing, so has none.
+    pub hash: HashKind,
+    /// Copies runs of zeros that were written as holes.
+    pub skip_zeros: bool,
 }
 
 impl TransferRequest {
@@ -75,6 +81,24 @@ impl TransferRequest {
     }
 }
 
+/// What holds for all moves of a mover.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// How data is copied.
+    pub engine: EngineChoice,
+}
+
+/// The hash of a file that was copied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileHash {
+    /// In a directory; empty for a sector file that is one file.
+    pub name: String,
+    /// Length.
+    pub bytes: u64,
+    /// Of its content.
+    pub digest: Digest,
+}
+
 /// A target that is complete, verified and durable under its final name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Durable {
@@ -84,8 +108,16 @@ pub struct Durable {
     pub bytes: u64,
     /// What they take on the target's disk.
     pub allocated_bytes: u64,
-    /// Bytes read and written: 0 for all but a copy, holes not counted.
+    /// How data was copied (of the largest file of a directory); None for all but a copy that we made.
+    pub engine: Option<Engine>,
+    /// Bytes read from the source: 0 for all but a copy, holes not counted.
     pub copied_bytes: u64,
+    /// Bytes written: fewer where zeros became holes.
+    pub written_bytes: u64,
+    /// Bytes read again from the target's disk, to compare them.
+    pub read_back_bytes: u64,
+    /// Of the files that were copied, where a hash was asked for.
+    pub hashes: Vec<FileHash>,
     /// How long it took.
     pub took: Duration,
     /// How many files.
@@ -128,6 +160,7 @@ pub(crate) struct State {
 /// Dropping the mover gives the journal back.
 pub struct Mover {
     state: Mutex<State>,
+    pub(crate) options: Options,
 }
 
 /// While it lives, no other thread works on the operation.
@@ -162,6 +195,13 @@ impl Mover {
     /// # Errors
     /// `Journal` if it is damaged or another process has it.
     pub fn open(journal: &Path) -> Result<Mover> {
+        Mover::open_with(journal, Options::default())
+    }
+
+    /// As `open`, not with the default options.
+    /// # Errors
+    /// As `open`.
+    pub fn open_with(journal: &Path, options: Options) -> Result<Mover> {
         let journal = Journal::open(journal)?;
         let state = State {
             journal,
@@ -171,6 +211,7 @@ impl Mover {
         };
         Ok(Mover {
             state: Mutex::new(state),
+            options,
         })
     }
 
@@ -238,7 +279,8 @@ impl Mover {
         let (bytes, allocated_bytes, files) = job.measure()?;
         let Arrived {
             method,
-            copied_bytes,
+            copying,
+            hashes,
             recorded,
         } = arrived;
         if !recorded {
@@ -249,7 +291,11 @@ impl Mover {
             method,
             bytes,
             allocated_bytes,
-            copied_bytes,
+            engine: copying.engine(),
+            copied_bytes: copying.read_bytes,
+            written_bytes: copying.written_bytes,
+            read_back_bytes: copying.read_back_bytes,
+            hashes,
             took: began.elapsed(),
             files,
             source_gone,

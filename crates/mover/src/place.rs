@@ -160,6 +160,11 @@ impl Spot {
         self.kind == other.kind
     }
 
+    /// Whether the file may end with a trailer that says what of it is freed.
+    pub fn is_unsealed(&self) -> bool {
+        self.kind == "unsealed"
+    }
+
     /// The directory of unfinished names, created if it is missing.
     pub fn fetching(&self) -> Result<OwnedFd> {
         make_durable(&self.dir, FETCHING).during("mkdirat", || self.label_of(FETCHING))?;

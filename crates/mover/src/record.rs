@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::hash::Digest;
 use crate::manifest::{FileMark, Manifest};
 use crate::place::Place;
 
@@ -27,6 +28,15 @@ pub(crate) enum Record {
     Done { op: String },
 }
 
+/// Blake3 was the only one once, so its number is that of a flag.
+fn kind_of(digest: Option<Digest>) -> u8 {
+    match digest {
+        None => 0,
+        Some(Digest::Blake3(_)) => 1,
+        Some(Digest::Xxh3(_)) => 2,
+    }
+}
+
 #[derive(Default)]
 struct Writer(Vec<u8>);
 
@@ -48,6 +58,18 @@ impl Writer {
         self.text(&place.name);
     }
 
+    /// Its kind, then 32 bytes, so that all marks of a name have one length.
+    fn digest(&mut self, digest: Option<Digest>) {
+        let (kind, mut bytes) = (kind_of(digest), [0; 32]);
+        match digest {
+            None => {}
+            Some(Digest::Blake3(own)) => bytes = own,
+            Some(Digest::Xxh3(own)) => bytes[..own.len()].copy_from_slice(&own),
+        }
+        self.0.push(kind);
+        self.0.extend_from_slice(&bytes);
+    }
+
     fn manifest(&mut self, manifest: &Manifest) {
         self.0.push(manifest.directory.into());
         self.number(manifest.files.len() as u64);
@@ -55,8 +77,7 @@ impl Writer {
             self.text(&mark.name);
             self.number(mark.size);
             self.0.extend_from_slice(&mark.mtime_ns.to_le_bytes());
-            self.0.push(mark.digest.is_some().into());
-            self.0.extend_from_slice(&mark.digest.unwrap_or_default());
+            self.digest(mark.digest);
         }
     }
 }
@@ -107,14 +128,23 @@ impl<'a> Reader<'a> {
     fn mark(&mut self) -> Option<FileMark> {
         let (name, size) = (self.text()?, self.number()?);
         let mtime_ns = i128::from_le_bytes(self.fixed()?);
-        let hashed = self.flag()?;
-        let digest = self.fixed::<32>()?;
         Some(FileMark {
             name,
             size,
             mtime_ns,
-            digest: hashed.then_some(digest),
+            digest: self.digest()?,
         })
+    }
+
+    fn digest(&mut self) -> Option<Option<Digest>> {
+        let ([kind], bytes) = (self.fixed::<1>()?, self.fixed::<32>()?);
+        let digest = match kind {
+            0 => None,
+            1 => Some(Digest::Blake3(bytes)),
+            2 => Some(Digest::Xxh3(*bytes.first_chunk()?)),
+            _ => return None,
+        };
+        Some(digest)
     }
 
     fn manifest(&mut self) -> Option<Manifest> {
@@ -194,7 +224,10 @@ pub(crate) mod tests {
     use proptest::prelude::*;
 
     pub fn manifests() -> impl Strategy<Value = Manifest> {
-        let digest = prop::option::of(any::<[u8; 32]>());
+        let digest = prop::option::of(prop_oneof![
+            any::<[u8; 32]>().prop_map(Digest::Blake3),
+            any::<[u8; 16]>().prop_map(Digest::Xxh3),
+        ]);
         let mark = ("[a-z0-9.-]{0,20}", any::<u64>(), any::<i128>(), digest).prop_map(
             |(name, size, mtime_ns, digest)| FileMark {
                 name,

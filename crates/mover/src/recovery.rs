@@ -194,7 +194,8 @@ impl<'a> Begun<'a> {
         let Some(there) = there else {
             return self.discard(target, control);
         };
-        if source.same_content(&there, (&label, &target.label()), control)? {
+        let unsealed = self.source.is_unsealed();
+        if source.same_content(&there, (&label, &target.label()), unsealed, control)? {
             return self.complete(target, control);
         }
         // Another's file: ours would have taken the private name's place.

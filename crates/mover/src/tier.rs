@@ -27,7 +27,7 @@ pub fn probe_tier(source: &Path, target: &Path) -> Result<Method> {
     if source.same_path(&target)? {
         return Ok(Method::InPlace);
     }
-    let name = probe_name();
+    let name = Probe::name();
     let tried = source
         .put(&name)
         .and_then(|()| source.reach(&target, &name));
@@ -41,26 +41,28 @@ pub fn probe_tier(source: &Path, target: &Path) -> Result<Method> {
     tried
 }
 
-fn probe_name() -> String {
-    static COUNTER: AtomicU64 = AtomicU64::new(0);
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_nanos();
-    format!(
-        "probe-{}-{since:x}-{}",
-        std::process::id(),
-        COUNTER.fetch_add(1, Ordering::Relaxed)
-    )
-}
-
-struct Probe {
+/// What of ours is below a storage path, where small files may be tried out.
+pub(crate) struct Probe {
     root: Root,
-    ours: OwnedFd,
+    pub ours: OwnedFd,
 }
 
 impl Probe {
-    fn open(path: &Path) -> Result<Probe> {
+    /// A name that no other probe has.
+    pub fn name() -> String {
+        static COUNTER: AtomicU64 = AtomicU64::new(0);
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .as_nanos();
+        format!(
+            "probe-{}-{since:x}-{}",
+            std::process::id(),
+            COUNTER.fetch_add(1, Ordering::Relaxed)
+        )
+    }
+
+    pub fn open(path: &Path) -> Result<Probe> {
         let root = Root::open(path)?;
         let label = || path.join(OURS).display().to_string();
         match files::make_dir(&root.dir, OURS, 0o755) {
@@ -71,7 +73,7 @@ impl Probe {
         Ok(Probe { root, ours })
     }
 
-    fn label(&self, name: &str) -> String {
+    pub fn label(&self, name: &str) -> String {
         self.root.path.join(OURS).join(name).display().to_string()
     }
 
@@ -81,7 +83,7 @@ impl Probe {
         Ok(one_nonce || at(self)?.same_inode(&at(other)?))
     }
 
-    fn put(&self, name: &str) -> Result<()> {
+    pub fn put(&self, name: &str) -> Result<()> {
         let file = files::create_file(&self.ours, name).during("openat2", || self.label(name))?;
         // Content, because some file systems clone an empty file where they could not clone a block.
         files::write_at(&file, &PROBE_BYTES, 0).during("pwrite", || self.label(name))?;

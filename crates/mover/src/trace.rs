@@ -2,7 +2,9 @@
 
 use std::os::fd::OwnedFd;
 
-use sys::{Errno, extents};
+use sys::extents;
+
+use crate::residency::cached_bytes;
 
 /// The page cache is judged in parts of this size.
 const PART: u64 = 32 << 20;
@@ -26,12 +28,9 @@ impl<'a> Trace<'a> {
         let mut hot = Vec::new();
         for offset in (0..size).step_by(PART as usize) {
             let bytes = PART.min(size - offset);
-            match extents::cached_bytes(file, offset, bytes) {
-                Ok(cached) => hot.push(cached > bytes / 8),
-                // Before Linux 6.5 nobody can tell. A sector file was last used by its task, a while ago.
-                Err(Errno::NOSYS | Errno::OPNOTSUPP | Errno::PERM) => hot.push(false),
-                Err(errno) => return Err(errno),
-            }
+            // Where nobody can tell: a sector file was last used by its task, a while ago.
+            let cached = cached_bytes(file, offset, bytes)?.unwrap_or(0);
+            hot.push(cached > bytes / 8);
         }
         Ok(Trace {
             hot,
@@ -97,9 +96,8 @@ impl<'a> Trace<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Control;
-    use crate::content::hash_file;
-    use crate::copy::{Side, copy};
+    use crate::copy::tests::{ALL, Pair};
+    use crate::copy::{Engine, EngineChoice};
     use sys::files;
 
     const SIZE: u64 = 40 << 20;
@@ -110,19 +108,13 @@ mod tests {
 
     /// Copies and then hashes a file that is in the page cache or not; cached bytes of source and target.
     /// None where pages cannot be dropped or counted.
-    fn cached_after_a_copy(hot: bool) -> Option<(u64, u64)> {
-        let temp = tempfile::tempdir().unwrap();
-        std::fs::write(temp.path().join("from"), vec![7; SIZE as usize]).unwrap();
-        let dir = files::open_root(temp.path()).unwrap();
-        let (source, target) = (
-            files::open_file(&dir, "from").unwrap(),
-            files::create_file(&dir, "to").unwrap(),
-        );
-        files::sync(&source).unwrap();
+    fn cached_after_a_copy(hot: bool, engine: Engine) -> Option<(u64, u64)> {
+        let pair = Pair::of(&vec![7; SIZE as usize], SIZE);
+        files::sync(&pair.source).unwrap();
         if !hot {
-            extents::forget_cached(&source, 0, 0).unwrap();
+            extents::forget_cached(&pair.source, 0, 0).unwrap();
         }
-        match extents::cached_bytes(&source, 0, 0) {
+        match extents::cached_bytes(&pair.source, 0, 0) {
             Ok(bytes) if (bytes == SIZE) == hot => {}
             other => {
                 println!(
@@ -131,35 +123,36 @@ mod tests {
                 return None;
             }
         }
-        let sides = (
-            Side {
-                file: &source,
-                label: "from",
-            },
-            Side {
-                file: &target,
-                label: "to",
-            },
-        );
-        copy(&sides.0, &sides.1, (SIZE, 0), false, &Control::new()).unwrap();
-        files::sync(&target).unwrap();
-        hash_file(&target, SIZE, true, "to", &Control::new()).unwrap();
-        Some((cached(&source), cached(&target)))
+        pair.copy(SIZE, EngineChoice::Forced(engine));
+        files::sync(&pair.target).unwrap();
+        pair.hash_target(SIZE);
+        Some((cached(&pair.source), cached(&pair.target)))
     }
 
     #[test]
     fn a_copy_of_a_cold_file_leaves_neither_side_in_the_page_cache() {
-        let Some((source, target)) = cached_after_a_copy(false) else {
-            return;
-        };
-        assert!(source < 2 << 20 && target < 2 << 20, "{source} {target}");
+        for engine in ALL {
+            let Some((source, target)) = cached_after_a_copy(false, engine) else {
+                return;
+            };
+            let few = 2 << 20;
+            assert!(
+                source < few && target < few,
+                "{engine:?}: {source} {target}"
+            );
+        }
     }
 
     #[test]
     fn a_copy_of_a_hot_file_leaves_it_hot() {
-        let Some((source, target)) = cached_after_a_copy(true) else {
-            return;
-        };
-        assert!(source == SIZE && target < 2 << 20, "{source} {target}");
+        for engine in ALL {
+            let Some((source, target)) = cached_after_a_copy(true, engine) else {
+                return;
+            };
+            assert!(
+                source == SIZE && target < 2 << 20,
+                "{engine:?}: {source} {target}"
+            );
+        }
     }
 }

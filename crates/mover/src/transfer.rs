@@ -5,9 +5,10 @@
 use sys::{Errno, files};
 
 use crate::control::{Control, Step};
+use crate::copy::EngineChoice;
 use crate::failure::{Code, During, Failure, Result};
-use crate::manifest::Contents;
-use crate::mover::{Method, Mover, TransferRequest};
+use crate::manifest::{Contents, Manifest};
+use crate::mover::{FileHash, Method, Mover, TransferRequest};
 use crate::naming::{give_name, one_mount};
 use crate::place::{Root, Spot};
 use crate::record::{Intent, Record};
@@ -15,6 +16,7 @@ use crate::record::{Intent, Record};
 mod fill;
 mod target;
 
+pub(crate) use fill::Copying;
 use target::{Made, Target};
 
 /// A record in the journal holds one mark a file; a cache directory has some dozen.
@@ -23,7 +25,9 @@ const MOST_FILES: usize = 2000;
 /// How the content came to the target.
 pub(crate) struct Arrived {
     pub method: Method,
-    pub copied_bytes: u64,
+    pub copying: Copying,
+    /// Hashes that were taken on the way.
+    pub hashes: Vec<FileHash>,
     /// The journal knows the move: it has a source to remove.
     pub recorded: bool,
 }
@@ -32,7 +36,8 @@ impl Arrived {
     fn without_record(method: Method) -> Arrived {
         Arrived {
             method,
-            copied_bytes: 0,
+            copying: Copying::default(),
+            hashes: Vec::new(),
             recorded: false,
         }
     }
@@ -204,13 +209,14 @@ impl<'a> Job<'a> {
                 target.forget()?;
                 return self.in_place();
             }
-            Made::WasThere => (self.contents.manifest(), (Method::Copy, 0)),
+            Made::WasThere => (self.contents.manifest(), (Method::Copy, Copying::default())),
             Made::Filled {
                 manifest,
                 method,
-                copied_bytes,
-            } => (manifest, (method, copied_bytes)),
+                copying,
+            } => (manifest, (method, copying)),
         };
+        let hashes = hashes_of(&manifest);
         self.mover.append(Record::TargetDurable {
             op: self.request.op.clone(),
             manifest,
@@ -218,9 +224,14 @@ impl<'a> Job<'a> {
         self.control.step(Step::TargetRecorded);
         Ok(Arrived {
             method: arrived.0,
-            copied_bytes: arrived.1,
+            copying: arrived.1,
+            hashes,
             recorded: true,
         })
+    }
+
+    fn engine(&self) -> EngineChoice {
+        self.mover.options.engine
     }
 
     fn intent(&self) -> Intent {
@@ -257,4 +268,20 @@ impl<'a> Job<'a> {
         self.source.root.check()?;
         self.target.root.check()
     }
+}
+
+fn hashes_of(manifest: &Manifest) -> Vec<FileHash> {
+    let hash_of = |mark: &crate::manifest::FileMark| {
+        let digest = mark.digest?;
+        Some(FileHash {
+            name: if manifest.directory {
+                mark.name.clone()
+            } else {
+                String::new()
+            },
+            bytes: mark.size,
+            digest,
+        })
+    };
+    manifest.files.iter().filter_map(hash_of).collect()
 }

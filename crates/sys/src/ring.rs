@@ -210,6 +210,10 @@ impl<T> Drop for Ring<'_, T> {
             }
             self.collect();
         }
+        // The kernel takes a closed ring apart some time later; until then its files would count as open, and keep a
+        // file system from being unmounted. Not having had them registered is no failure.
+        let _ = self.ring.submitter().unregister_files();
+        let _ = self.ring.submitter().unregister_buffers();
     }
 }
 

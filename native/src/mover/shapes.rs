@@ -1,6 +1,6 @@
 //! What goes in and comes out of the mover.
 
-use mover::Method;
+use mover::{EngineChoice, HashKind, Method};
 use napi::{Error, Result};
 use napi_derive::napi;
 
@@ -31,6 +31,20 @@ impl From<mover::Place> for Place {
     }
 }
 
+fn invalid(message: String) -> Error<String> {
+    Error::new(mover::Code::Invalid.as_str().to_owned(), message)
+}
+
+/// `auto`, or an engine's name.
+pub fn options_of(copy_engine: &str) -> Result<mover::Options, String> {
+    let engine = EngineChoice::of_word(copy_engine).ok_or_else(|| {
+        invalid(format!(
+            "there is no way to copy '{copy_engine}'; there are auto, direct, uncached and buffered"
+        ))
+    })?;
+    Ok(mover::Options { engine })
+}
+
 /// What is to be moved, and how.
 #[napi(object, use_nullable = true)]
 pub struct TransferRequest {
@@ -43,6 +57,9 @@ pub struct TransferRequest {
     pub tag: String,
     /// `rename`, `clone` or `copy`: only that. Null: the cheapest that works.
     pub only: Option<String>,
+    /// `off`, `xxh3` or `blake3`
+    pub hash: String,
+    pub skip_zeros: bool,
 }
 
 impl TransferRequest {
@@ -55,12 +72,16 @@ impl TransferRequest {
             Some(other) => {
                 let message =
                     format!("there is no method '{other}'; there are rename, clone and copy");
-                return Err(Error::new(
-                    mover::Code::Invalid.as_str().to_owned(),
-                    message,
-                ));
+                return Err(invalid(message));
             }
         };
+        let hash = HashKind::of_word(&self.hash).ok_or_else(|| {
+            let message = format!(
+                "there is no hash '{}'; there are off, xxh3 and blake3",
+                self.hash
+            );
+            invalid(message)
+        })?;
         let request = mover::TransferRequest {
             op: self.op,
             source: self.source.into(),
@@ -69,9 +90,31 @@ impl TransferRequest {
             verify: self.verify,
             tag: self.tag,
             only,
+            hash,
+            skip_zeros: self.skip_zeros,
         };
         request.check().map_err(thrown)?;
         Ok(request)
+    }
+}
+
+/// The hash of a file that was copied.
+#[napi(object, use_nullable = true)]
+pub struct FileHash {
+    /// In a directory; empty for a sector file that is one file.
+    pub name: String,
+    pub bytes: f64,
+    /// `blake3:…` or `xxh3:…`
+    pub hash: String,
+}
+
+impl From<mover::FileHash> for FileHash {
+    fn from(hash: mover::FileHash) -> Self {
+        FileHash {
+            name: hash.name,
+            bytes: number(hash.bytes),
+            hash: hash.digest.to_string(),
+        }
     }
 }
 
@@ -82,8 +125,15 @@ pub struct Durable {
     pub method: String,
     pub bytes: f64,
     pub allocated_bytes: f64,
-    /// Read and written by us; holes are not.
+    /// `direct`, `uncached` or `buffered`; null where nothing was copied.
+    pub engine: Option<String>,
+    /// Read by us; holes are not.
     pub copied_bytes: f64,
+    /// Fewer where zeros became holes.
+    pub written_bytes: f64,
+    /// Read again from the target's disk.
+    pub read_back_bytes: f64,
+    pub hashes: Vec<FileHash>,
     pub seconds: f64,
     pub files: f64,
     pub source_gone: bool,
@@ -95,7 +145,11 @@ impl From<mover::Durable> for Durable {
             method: durable.method.as_str().to_owned(),
             bytes: number(durable.bytes),
             allocated_bytes: number(durable.allocated_bytes),
+            engine: durable.engine.map(|engine| engine.as_str().to_owned()),
             copied_bytes: number(durable.copied_bytes),
+            written_bytes: number(durable.written_bytes),
+            read_back_bytes: number(durable.read_back_bytes),
+            hashes: durable.hashes.into_iter().map(FileHash::from).collect(),
             seconds: durable.took.as_secs_f64(),
             files: number(durable.files),
             source_gone: durable.source_gone,

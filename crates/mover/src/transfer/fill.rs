@@ -1,24 +1,53 @@
 //! Fills a private name with the source's files, durable and, if asked for, verified.
 
+use std::ops::Range;
 use std::os::fd::OwnedFd;
 
+use sys::extents;
 use sys::files::{self, Stat};
 
 use super::Job;
 use crate::attributes;
-use crate::content::hash_file;
 use crate::control::Step;
-use crate::copy::{self, Copied, Side};
+use crate::copy::{self, Copied, Engine, Order, Side};
 use crate::failure::{Code, During, Failure, Result};
+use crate::freed::freed_ranges;
+use crate::hash::{Digest, HashKind};
 use crate::manifest::{FileMark, Manifest};
 use crate::mover::Method;
+use crate::read_back::Wanted;
 
 /// What is behind the private name now.
 pub(super) struct Filled {
     pub manifest: Manifest,
     /// Clone only if every file was cloned.
     pub method: Method,
-    pub copied_bytes: u64,
+    pub copying: Copying,
+}
+
+/// What copying took; nothing where all was cloned.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Copying {
+    /// Of the largest file that was copied, with its size.
+    engine: Option<(Engine, u64)>,
+    pub read_bytes: u64,
+    pub written_bytes: u64,
+    /// Bytes read again from the target's disk.
+    pub read_back_bytes: u64,
+}
+
+impl Copying {
+    pub fn engine(&self) -> Option<Engine> {
+        self.engine.map(|(engine, _)| engine)
+    }
+
+    fn add(&mut self, copied: &Copied, size: u64) {
+        if self.engine.is_none_or(|(_, largest)| size > largest) {
+            self.engine = Some((copied.engine, size));
+        }
+        self.read_bytes += copied.work.read_bytes;
+        self.written_bytes += copied.work.written_bytes;
+    }
 }
 
 /// Fills the file or directory `temp` in `fetching`, which exists and is empty.
@@ -26,7 +55,7 @@ pub(super) fn fill(job: &Job<'_>, fetching: &OwnedFd, temp: &str, label: &str) -
     let mut filling = Filling {
         job,
         method: Method::Clone,
-        copied_bytes: 0,
+        copying: Copying::default(),
         before: 0,
     };
     let contents = &job.contents;
@@ -57,18 +86,18 @@ pub(super) fn fill(job: &Job<'_>, fetching: &OwnedFd, temp: &str, label: &str) -
     Ok(Filled {
         manifest,
         method,
-        copied_bytes: filling.copied_bytes,
+        copying: filling.copying,
     })
 }
 
 struct Filling<'a> {
     job: &'a Job<'a>,
     method: Method,
-    copied_bytes: u64,
+    copying: Copying,
     before: u64,
 }
 
-impl Filling<'_> {
+impl<'a> Filling<'a> {
     fn file(
         &mut self,
         name: &str,
@@ -77,32 +106,39 @@ impl Filling<'_> {
         (dir, temp): (&OwnedFd, &str),
         label: &str,
     ) -> Result<FileMark> {
-        let digest = self.content(name, stat, &file, label)?;
+        let copied = self.content(name, stat, &file, label)?;
         attributes::apply(&file, stat, label)?;
         // Once: after an error the pages count as clean, and a second call would say they are safe.
         files::sync(&file).during("fsync", || label.to_owned())?;
+        if copied.is_some() {
+            // What write-back had not finished when the copy dropped its pages.
+            extents::forget_cached(&file, 0, 0).during("fadvise", || label.to_owned())?;
+        }
         files::close(file).during("close", || label.to_owned())?;
         self.job.control.step(Step::FileSynced);
-        if let Some(expected) = digest {
+        let digest = copied.as_ref().and_then(|copied| copied.digest);
+        if let Some(expected) = digest.filter(|_| self.job.request.verify) {
             self.verify(dir, temp, (stat.size, expected), label)?;
+            self.copying.read_back_bytes += copied.map_or(0, |copied| copied.work.read_bytes);
         }
         self.before += stat.size;
         Ok(FileMark {
             name: name.to_owned(),
             size: stat.size,
             mtime_ns: stat.mtime_ns,
-            digest,
+            // One that was only for the comparison is not what was asked for.
+            digest: digest.filter(|digest| digest.kind() == self.job.request.hash),
         })
     }
 
-    /// Clones or copies. @returns the hash of what was read, if the target is to be compared with it
+    /// Clones, and returns None; or copies.
     fn content(
         &mut self,
         name: &str,
         stat: &Stat,
         file: &OwnedFd,
         label: &str,
-    ) -> Result<Option<[u8; 32]>> {
+    ) -> Result<Option<Copied>> {
         let job = self.job;
         let from = job.source_label(name);
         let open = files::open_file(&job.contents.dir, name).during("openat2", || from.clone())?;
@@ -126,11 +162,40 @@ impl Filling<'_> {
             return Err(job.not_here(Method::Clone));
         }
         self.method = Method::Copy;
-        let sizes = (stat.size, self.before);
-        let Copied { bytes, digest } =
-            copy::copy(&source, &target, sizes, job.request.verify, job.control)?;
-        self.copied_bytes += bytes;
-        Ok(digest)
+        let copied = copy::copy(&self.order(stat, &source, &target), job.engine())?;
+        self.copying.add(&copied, stat.size);
+        Ok(Some(copied))
+    }
+
+    fn order<'b>(&self, stat: &Stat, source: &'b Side<'b>, target: &'b Side<'b>) -> Order<'b>
+    where
+        'a: 'b,
+    {
+        let request = self.job.request;
+        let hash = match request.hash {
+            // Without a hash there is nothing to compare with.
+            HashKind::Off if request.verify => HashKind::Xxh3,
+            kind => kind,
+        };
+        Order {
+            source,
+            target: Some(target),
+            size: stat.size,
+            allocated: stat.allocated,
+            before: self.before,
+            hash,
+            skip_zeros: request.skip_zeros,
+            freed: self.freed_of(source, stat.size),
+            control: self.job.control,
+        }
+    }
+
+    fn freed_of(&self, file: &Side<'_>, size: u64) -> Vec<Range<u64>> {
+        if self.job.source.is_unsealed() && !self.job.contents.directory {
+            freed_ranges(file.file, size)
+        } else {
+            Vec::new()
+        }
     }
 
     /// Reads back what the disk holds, through a new descriptor and without the page cache.
@@ -138,11 +203,20 @@ impl Filling<'_> {
         &self,
         dir: &OwnedFd,
         temp: &str,
-        (size, expected): (u64, [u8; 32]),
+        (size, expected): (u64, Digest),
         label: &str,
     ) -> Result<()> {
         let file = files::open_file(dir, temp).during("openat2", || label.to_owned())?;
-        if hash_file(&file, size, true, label, self.job.control)? == expected {
+        let file = Side { file: &file, label };
+        let wanted = Wanted {
+            size,
+            kind: expected.kind(),
+            from_disk: true,
+            freed: self.freed_of(&file, size),
+            control: self.job.control,
+            file,
+        };
+        if wanted.hash()? == expected {
             return Ok(());
         }
         let message = "the disk gave back something else than was written; the copy was removed. Check this disk";

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 
 use sys::{Errno, files, names};
 
+use super::fill::Copying;
 use super::{Job, fill};
 use crate::control::Step;
 use crate::failure::{Code, During, Failure, Result};
@@ -24,7 +25,7 @@ pub(super) enum Made {
     Filled {
         manifest: Manifest,
         method: Method,
-        copied_bytes: u64,
+        copying: Copying,
     },
 }
 
@@ -81,7 +82,7 @@ impl<'a> Target<'a> {
         Ok(Made::Filled {
             manifest: filled.manifest,
             method: filled.method,
-            copied_bytes: filled.copied_bytes,
+            copying: filled.copying,
         })
     }
 
@@ -118,9 +119,10 @@ impl<'a> Target<'a> {
         let Some(there) = Contents::read(&job.target.dir, &job.target.leaf, &label)? else {
             return Ok(false);
         };
+        let (labels, unsealed) = ((&*job.source.label(), &*label), job.source.is_unsealed());
         if !job
             .contents
-            .same_content(&there, (&job.source.label(), &label), job.control)?
+            .same_content(&there, labels, unsealed, job.control)?
         {
             let message = "has another content than the source; nothing was overwritten. Compare them and remove one";
             return Err(Failure::new(Code::TargetDiffers, label, message));

@@ -9,7 +9,10 @@ use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
-use mover::{Control, Durable, Method, Mover, Place, Result, Step, TransferRequest};
+use mover::{
+    Control, Durable, EngineChoice, HashKind, Method, Mover, Options, Place, Result, Step,
+    TransferRequest,
+};
 
 pub const FILE: &str = "sealed/s-t01000-7";
 pub const DIRECTORY: &str = "cache/s-t01000-7";
@@ -20,6 +23,8 @@ pub struct Yard {
     pub journal: PathBuf,
     pub source: PathBuf,
     pub target: PathBuf,
+    /// How its mover copies.
+    pub engine: EngineChoice,
     ops: AtomicUsize,
 }
 
@@ -41,7 +46,7 @@ impl Yard {
 
     fn on(temp: tempfile::TempDir, source: PathBuf, target: PathBuf) -> Yard {
         for path in [&source, &target] {
-            for kind in ["sealed", "cache"] {
+            for kind in ["sealed", "cache", "unsealed"] {
                 fs::create_dir_all(path.join(kind)).unwrap();
             }
         }
@@ -51,12 +56,16 @@ impl Yard {
             journal,
             source,
             target,
+            engine: EngineChoice::Auto,
             ops: AtomicUsize::new(0),
         }
     }
 
     pub fn mover(&self) -> Mover {
-        Mover::open(&self.journal).unwrap()
+        let options = Options {
+            engine: self.engine,
+        };
+        Mover::open_with(&self.journal, options).unwrap()
     }
 
     pub fn from(&self, name: &str) -> PathBuf {
@@ -81,6 +90,8 @@ impl Yard {
             verify: false,
             tag: "sector 7".to_owned(),
             only: None,
+            hash: HashKind::Off,
+            skip_zeros: false,
         }
     }
 
@@ -221,6 +232,15 @@ fn have(tool: &str) -> bool {
 
 /// Makes a file system of `megabytes` in a file and mounts it, or says why that is not possible here.
 pub fn loop_mount(kind: &str, megabytes: u64) -> std::result::Result<Mount, String> {
+    loop_mount_with(kind, megabytes, &[])
+}
+
+/// The same with options of its `mkfs`.
+pub fn loop_mount_with(
+    kind: &str,
+    megabytes: u64,
+    options: &[&str],
+) -> std::result::Result<Mount, String> {
     let mkfs = format!("mkfs.{kind}");
     if !have(&mkfs) {
         return Err(format!("{mkfs} is not installed"));
@@ -232,7 +252,7 @@ pub fn loop_mount(kind: &str, megabytes: u64) -> std::result::Result<Mount, Stri
         .unwrap();
     let at = temp.path().join("mount");
     fs::create_dir(&at).unwrap();
-    run(Command::new(mkfs).args(["-q"]).arg(&image))?;
+    run(Command::new(mkfs).arg("-q").args(options).arg(&image))?;
     run(Command::new("mount")
         .args(["-o", "loop"])
         .arg(&image)
@@ -264,6 +284,30 @@ pub fn bind_mount(from: &Path, at: &Path) -> std::result::Result<Mount, String> 
     Ok(Mount {
         at: at.to_owned(),
         _temp: None,
+    })
+}
+
+/// A directory with changes of its own over another one that stays as it is.
+pub fn overlay_mount(below: &Path) -> std::result::Result<Mount, String> {
+    let temp = tempfile::tempdir_in(below).unwrap();
+    let dir = |name: &str| {
+        let path = temp.path().join(name);
+        fs::create_dir(&path).unwrap();
+        path
+    };
+    let (lower, upper, work, at) = (dir("lower"), dir("upper"), dir("work"), dir("mount"));
+    let options = format!(
+        "lowerdir={},upperdir={},workdir={}",
+        lower.display(),
+        upper.display(),
+        work.display()
+    );
+    run(Command::new("mount")
+        .args(["-t", "overlay", "-o", &options, "overlay"])
+        .arg(&at))?;
+    Ok(Mount {
+        at,
+        _temp: Some(temp),
     })
 }
 
