@@ -9,6 +9,9 @@ use crate::Control;
 use crate::content::Extents;
 use crate::failure::{During, Result};
 
+/// Shorter extents are written by a few requests: setting blocks aside for each costs more than it gives.
+const WORTH_RESERVING: u64 = 16 << 20;
+
 /// What is copied at once.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Segment {
@@ -54,7 +57,7 @@ impl<'a> Segments<'a> {
             };
             self.control.advance(start - before);
             self.left = (start, end);
-            if let Some(target) = self.reserve_in {
+            if let Some(target) = self.reserve_in.filter(|_| end - start >= WORTH_RESERVING) {
                 reserve(target, start, end - start)?;
             }
         }
