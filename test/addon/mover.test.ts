@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { NativeError, type NativeErrorCode } from '../../src/native/errors.ts'
-import { Mover, probeTier, type TransferRequest } from '../../src/native/mover.ts'
+import { Mover, probeCopyEngines, probeTier, type TransferRequest } from '../../src/native/mover.ts'
 
 const FILE = 'sealed/s-t01000-7'
 
@@ -60,6 +60,32 @@ test('a rename leaves nothing to remove', async (t) => {
   await transfer.done()
   t.deepEqual(await readFile(join(store, FILE)), Buffer.alloc(100_000, 7))
   t.false(await exists(join(seal, FILE)))
+})
+
+test('every way to copy can be forced, and the result says which one it was', async (t) => {
+  const { dir, store, request } = await yard(t)
+  const engines = await probeCopyEngines(store)
+  t.true(engines.includes('buffered'))
+  for (const copyEngine of ['direct', 'uncached', 'buffered'] as const) {
+    const mover = await Mover.open(join(dir, `${copyEngine}.journal`), { copyEngine })
+    const transfer = mover.transfer(request(copyEngine, { only: 'copy', keepSource: true, hash: 'blake3' }))
+    const durable = await transfer.run()
+    t.is(durable.engine, engines.includes(copyEngine) ? copyEngine : 'buffered')
+    t.is(durable.readBackBytes, 100_000)
+    const [hash] = durable.hashes
+    t.like(hash, { name: '', bytes: 100_000 })
+    t.regex(hash?.hash ?? '', /^blake3:[0-9a-f]{64}$/)
+    await transfer.done()
+    await rm(join(store, FILE))
+    mover.close()
+  }
+})
+
+test('a way to copy or a hash that does not exist is refused', async (t) => {
+  const { dir, mover, request } = await yard(t)
+  await refused(t, Mover.open(join(dir, 'other.journal'), { copyEngine: 'magic' as 'auto' }), 'INVALID')
+  const wrong = () => mover.transfer(request('op-1', { hash: 'md5' as 'off' }))
+  t.is(t.throws(wrong, { instanceOf: NativeError })?.code, 'INVALID')
 })
 
 test('a copy keeps the mode, and its source goes only when it is told to', async (t) => {
