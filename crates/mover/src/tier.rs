@@ -8,9 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use sys::{Errno, extents, files, names};
 
 use crate::failure::{During, Result};
-use crate::mover::Method;
 use crate::naming::give_name;
 use crate::place::Root;
+use crate::request::Method;
 
 /// What is ours below a storage path.
 const OURS: &str = ".sealyard";

@@ -8,10 +8,11 @@ use crate::control::{Control, Step};
 use crate::copy::EngineChoice;
 use crate::failure::{Code, During, Failure, Result};
 use crate::manifest::{Contents, Manifest};
-use crate::mover::{FileHash, Method, Mover, TransferRequest};
+use crate::mover::Mover;
 use crate::naming::{give_name, one_mount};
 use crate::place::{Root, Spot};
 use crate::record::{Intent, Record};
+use crate::request::{FileHash, Method, TransferRequest};
 
 mod fill;
 mod target;

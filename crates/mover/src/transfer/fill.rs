@@ -14,8 +14,8 @@ use crate::failure::{Code, During, Failure, Result};
 use crate::freed::freed_ranges;
 use crate::hash::{Digest, HashKind};
 use crate::manifest::{FileMark, Manifest};
-use crate::mover::Method;
 use crate::read_back::Wanted;
+use crate::request::Method;
 
 /// What is behind the private name now.
 pub(super) struct Filled {

@@ -10,9 +10,9 @@ use super::{Job, fill};
 use crate::control::Step;
 use crate::failure::{Code, During, Failure, Result};
 use crate::manifest::{Contents, Manifest};
-use crate::mover::Method;
 use crate::naming::give_name;
 use crate::record::Record;
+use crate::request::Method;
 use crate::tree;
 
 /// How it ended, without a failure.
