@@ -15,13 +15,15 @@ export async function warmUp(path: string, signal: AbortSignal): Promise<void> {
   }
 }
 
-/** Bytes of a file that are in the page cache; null where `fincore` (util-linux) is missing. */
-export async function cachedBytes(path: string, signal: AbortSignal): Promise<number | null> {
+/** Bytes of files that are in the page cache; null where `fincore` (util-linux) is missing. */
+export async function cachedBytes(paths: readonly string[], signal: AbortSignal): Promise<number | null> {
   const fincore = findProgram('fincore')
   if (fincore === null) return null
-  const bytes = Number(
-    (await run(fincore, ['--noheadings', '--raw', '--bytes', '-o', 'RES', path], signal)).trim(),
-  )
+  const lines = await run(fincore, ['--noheadings', '--raw', '--bytes', '-o', 'RES', ...paths], signal)
+  const bytes = lines
+    .trim()
+    .split('\n')
+    .reduce((sum, line) => sum + Number(line), 0)
   return Number.isSafeInteger(bytes) ? bytes : null
 }
 

@@ -1,22 +1,81 @@
 import { formatBytes } from '../base/bytes.ts'
-import type { FinalizeReport, MoveSample } from './finalize.ts'
+import type { CandidateReport, FinalizeReport } from './finalize.ts'
 import type { FilesystemFacts, Machine } from './machine.ts'
 import type { ServeReport, ServeSample } from './serve.ts'
+import type { StatLatencyReport } from './stat-latency.ts'
 import { type Summary, summarize } from './statistics.ts'
 
 export function formatFinalize(report: FinalizeReport): string {
-  const { options, rounds } = report
-  const method = rounds[0]?.ours.method ?? ''
+  const { options, rounds, bytes, dataBytes } = report
+  const holes = dataBytes < bytes ? `, ${formatBytes(dataBytes)} of it data` : ''
+  const also = [
+    options.hash === 'off' ? '' : `, ${options.hash}`,
+    options.readBack ? ', read back' : '',
+  ].join('')
   return lines([
-    `finalize: ${formatBytes(options.sizeBytes)}, ${rounds.length} interleaved rounds, ${options.source} source, fsync and removal of the source included`,
+    `finalize: ${options.scenario} of ${formatBytes(bytes)}${holes}, ${rounds} interleaved rounds, ${options.sourceState} source, fsync included${also}`,
     machineLine(report.machine),
     `from     ${filesystemLine(report.from)}`,
     `to       ${filesystemLine(report.to)}`,
     '',
-    ...table(`sealyard (${method})`, report.peer, rounds, options.sizeBytes, 'target left in page cache'),
+    ...aligned([
+      ['', 'seconds', 'GB/s', 'CPU s/GiB', 'machine', 'source cached', 'target cached', 'method'],
+      ...report.candidates.map(candidateRow),
+    ]),
     '',
-    ...ratios(report),
+    ...report.candidates.filter(({ name }) => name !== 'cp').flatMap(toCp),
+    limitLine(report),
     ...hint(report),
+    ...busy(report.machine),
+  ])
+}
+
+function candidateRow(candidate: CandidateReport): string[] {
+  const { label, name, bytesPerSecond, samples, sourceCacheBytes, targetCacheBytes, method } = candidate
+  return [
+    name === 'sealyard' ? 'sealyard' : label,
+    spread(summarize(samples.map(({ seconds }) => seconds)), 3),
+    (bytesPerSecond / 1e9).toFixed(2),
+    candidate.processCpuSecondsPerGiB.toFixed(3),
+    candidate.machineCpuSecondsPerGiB.toFixed(3),
+    sourceCacheBytes === null ? 'gone' : formatBytes(sourceCacheBytes),
+    targetCacheBytes === null ? 'unknown' : formatBytes(targetCacheBytes),
+    method,
+  ]
+}
+
+function toCp({ name, ratiosToCp: { speed, processCpu, machineCpu } }: CandidateReport): string[] {
+  if (speed === null) return []
+  const times = (summary: Summary | null) => (summary === null ? 'too short' : spread(summary, 2))
+  const cpu = `CPU ${times(processCpu)}, machine ${times(machineCpu)}`
+  return [`${name.padEnd(8)} to cp: speed ${times(speed)}, ${cpu}`]
+}
+
+function limitLine({ limit }: FinalizeReport): string {
+  const rate = (bytes: number) => `${(bytes / 1e9).toFixed(2)} GB/s`
+  return `limit    ${limit.program}, past the page cache: reads ${rate(limit.readBytesPerSecond)}, writes ${rate(limit.writeBytesPerSecond)}`
+}
+
+export function formatStatLatency(report: StatLatencyReport): string {
+  const { options, rounds, candidates } = report
+  const names = { idle: 'no copy', sealyard: 'sealyard', node: 'fs.copyFile' }
+  const ms = (value: number) => value.toFixed(2)
+  return lines([
+    `stat-latency: fs.stat while ${options.copies} copies of ${formatBytes(options.sizeBytes)} run in the same process, ${rounds} interleaved rounds`,
+    machineLine(report.machine),
+    `from     ${filesystemLine(report.from)}`,
+    `to       ${filesystemLine(report.to)}`,
+    '',
+    ...aligned([
+      ['', 'calls', 'p50 ms', 'p99 ms', 'max ms'],
+      ...candidates.map(({ name, calls, p50Ms, p99Ms, maxMs }) => [
+        names[name],
+        String(calls),
+        ms(p50Ms),
+        ms(p99Ms),
+        ms(maxMs),
+      ]),
+    ]),
     ...busy(report.machine),
   ])
 }
@@ -66,10 +125,9 @@ function filesystemLine({ directory, type, device }: FilesystemFacts): string {
   return `${directory} (${type} on ${device})`
 }
 
-type Sample = MoveSample | ServeSample
 interface Round {
-  readonly ours: Sample
-  readonly peer: Sample
+  readonly ours: ServeSample
+  readonly peer: ServeSample
 }
 
 function table(ours: string, peer: string, rounds: readonly Round[], bytes: number, cache: string): string[] {
@@ -86,6 +144,10 @@ function table(ours: string, peer: string, rounds: readonly Round[], bytes: numb
       bytes,
     ),
   ]
+  return aligned(rows)
+}
+
+function aligned(rows: readonly string[][]): string[] {
   const width = (column: number) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0))
   return rows.map((cells) =>
     cells
@@ -95,7 +157,7 @@ function table(ours: string, peer: string, rounds: readonly Round[], bytes: numb
   )
 }
 
-function row(label: string, samples: readonly Sample[], bytes: number): string[] {
+function row(label: string, samples: readonly ServeSample[], bytes: number): string[] {
   const seconds = summarize(samples.map((sample) => sample.seconds))
   const perGiB = (value: 'cpuSeconds' | 'machineCpuSeconds') =>
     spread(summarize(samples.map((sample) => sample[value] / (bytes / 2 ** 30))), 2)
@@ -115,7 +177,7 @@ function spread({ median, min, max }: Summary, digits: number): string {
   return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
 }
 
-function ratios({ speed, cpu, machineCpu, peer }: FinalizeReport | ServeReport): string[] {
+function ratios({ speed, cpu, machineCpu, peer }: ServeReport): string[] {
   const times = (summary: Summary | null) =>
     summary === null
       ? 'too short to be measured; take a larger --size'
@@ -123,8 +185,8 @@ function ratios({ speed, cpu, machineCpu, peer }: FinalizeReport | ServeReport):
   return [`speed    ${times(speed)}`, `CPU      ${times(cpu)}`, `machine  ${times(machineCpu)}`]
 }
 
-function hint({ from, to, options, rounds }: FinalizeReport): string[] {
-  const method = rounds[0]?.ours.method
+function hint({ from, to, options, candidates }: FinalizeReport): string[] {
+  const method = candidates.find(({ name }) => name === 'sealyard')?.method
   if (options.method === 'copy' && from.device === to.device) {
     return [
       '',

@@ -41,18 +41,36 @@ export async function removeScratch(path: string): Promise<void> {
   await rm(path, { recursive: true, force: true, maxRetries: 3 })
 }
 
-/** Writes a file that neither compresses nor has holes, durably: what a sealed sector is like. */
-export async function writeSectorFile(path: string, bytes: number, signal: AbortSignal): Promise<void> {
+/** A run of data in a file. */
+export interface DataRange {
+  readonly at: number
+  readonly bytes: number
+}
+
+/**
+ * Writes a file durably: data that does not compress, as a sealed sector's, and holes where there is none.
+ * @param bytes length of the file
+ */
+export async function writeSectorFile(
+  path: string,
+  bytes: number,
+  data: readonly DataRange[],
+  signal: AbortSignal,
+): Promise<void> {
   await mkdir(join(path, '..'), { recursive: true })
   const piece = randomBytes(PIECE_BYTES)
   const file = await open(path, 'wx', 0o644)
   try {
-    for (let at = 0; at < bytes; at += PIECE_BYTES) {
-      signal.throwIfAborted()
-      // Each piece differs, or a filesystem that looks for doubles would store one.
-      piece.writeDoubleLE(at, 0)
-      await file.write(piece, 0, Math.min(PIECE_BYTES, bytes - at))
+    for (const range of data) {
+      const end = range.at + range.bytes
+      for (let at = range.at; at < end; at += PIECE_BYTES) {
+        signal.throwIfAborted()
+        // Each piece differs, or a filesystem that looks for doubles would store one.
+        piece.writeDoubleLE(at, 0)
+        await file.write(piece, 0, Math.min(PIECE_BYTES, end - at), at)
+      }
     }
+    await file.truncate(bytes)
     await file.sync()
   } finally {
     await file.close()

@@ -2,21 +2,29 @@ import { tmpdir } from 'node:os'
 import { Command, CommanderError, Option } from 'commander'
 import { parseBytes } from '../base/bytes.ts'
 import { describeError, isSealyardError } from '../base/errors.ts'
+import { CANDIDATES, type CandidateName, installedCandidates } from './candidates.ts'
 import { benchError } from './errors.ts'
 import { benchFinalize, type FinalizeOptions } from './finalize.ts'
-import { MOVE_PEERS } from './move-peers.ts'
-import { formatFinalize, formatServe } from './report.ts'
+import { SCENARIOS } from './layouts.ts'
+import { formatFinalize, formatServe, formatStatLatency } from './report.ts'
 import { benchServe, type ServeOptions } from './serve.ts'
 import { SERVE_PEERS } from './servers.ts'
+import { benchStatLatency } from './stat-latency.ts'
 
+/** What is wrong with the command line, and not with this machine. */
+const USAGE_CODES = ['USAGE', 'BAD_SIZE', 'UNSUPPORTED_SECTOR_SIZE']
 /** Files smaller than this are no sector's, and larger ones no bench's. */
 const SIZES = { least: 2048, most: 2 ** 40 }
 
 interface Flags {
   size: number
   rounds: number
-  directory: string
   json?: true
+}
+
+interface FromTo {
+  source: string
+  target?: string
 }
 
 const interrupted = new AbortController()
@@ -26,35 +34,57 @@ const bench = new Command('sealyard-bench')
   .exitOverride()
   .showHelpAfterError("(try 'sealyard-bench --help')")
 
-addCommon(bench.command('finalize'))
-  .description('move a file to its store, by the mover and by cp, mv or rsync')
-  .option('--to <dir>', 'move to this directory, best on another filesystem (default: --directory)')
-  .addOption(new Option('--peer <program>', 'compare with').choices(MOVE_PEERS).default('cp'))
-  .addOption(
-    new Option('--method <method>', 'how the mover moves; any: as a daemon would')
-      .choices(['any', 'rename', 'clone', 'copy'])
-      .default('copy'),
+type FinalizeFlags = Flags &
+  FromTo &
+  Pick<FinalizeOptions, 'sourceState' | 'scenario' | 'method' | 'engine' | 'hash'> & {
+    candidates?: CandidateName[]
+    readBack?: true
+  }
+
+addFromTo(addCommon(bench.command('finalize')))
+  .description('copy a sector file to its store, by the mover and by what is used instead')
+  .addOption(choice('--source-state <state>', 'of the source in the page cache', ['cold', 'hot'], 'cold'))
+  .option(
+    '--candidates <names>',
+    `of ${CANDIDATES.join(',')} (default: all that are installed)`,
+    candidateNames,
   )
-  .option('--hot', 'begin with the source in the page cache')
-  .action(async (flags: Flags & Pick<FinalizeOptions, 'peer' | 'method'> & { to?: string; hot?: true }) => {
-    const { size, rounds, directory, peer, method } = flags
-    const report = await benchFinalize(
-      {
-        sizeBytes: size,
-        rounds,
-        from: directory,
-        to: flags.to ?? directory,
-        peer,
-        method,
-        source: flags.hot ? 'hot' : 'cold',
-      },
-      interrupted.signal,
-    )
-    print(flags, report, formatFinalize)
+  .addOption(choice('--scenario <name>', 'what is moved; sector sizes are real ones', SCENARIOS, 'file'))
+  .addOption(
+    choice(
+      '--method <method>',
+      'how the mover moves; any: as daemons do',
+      ['any', 'rename', 'clone', 'copy'],
+      'copy',
+    ),
+  )
+  .addOption(
+    choice('--engine <engine>', 'how the mover copies', ['auto', 'direct', 'uncached', 'buffered'], 'auto'),
+  )
+  .addOption(choice('--hash <hash>', 'what the mover hashes on the way', ['off', 'xxh3', 'blake3'], 'off'))
+  .option('--read-back', 'the mover reads the target again, past the page cache, and compares')
+  .action(async (flags: FinalizeFlags) => {
+    const { size, rounds, source, target = source, sourceState, scenario, method, engine, hash } = flags
+    const options: FinalizeOptions = {
+      ...{ source, target, sizeBytes: size, rounds, scenario, sourceState, method, engine, hash },
+      candidates: flags.candidates ?? installedCandidates(),
+      readBack: flags.readBack ?? false,
+    }
+    print(flags, await benchFinalize(options, interrupted.signal), formatFinalize)
+  })
+
+addFromTo(addCommon(bench.command('stat-latency')))
+  .description('how long fs.stat takes in the process that copies, by the mover and by fs.copyFile')
+  .option('--copies <n>', 'that run at a time', wholeNumber, 8)
+  .action(async (flags: Flags & FromTo & { copies: number }) => {
+    const { size, rounds, source, target = source, copies } = flags
+    const options = { source, target, sizeBytes: size, rounds, copies }
+    print(flags, await benchStatLatency(options, interrupted.signal), formatStatLatency)
   })
 
 addCommon(bench.command('serve'))
   .description('serve a file over loopback, by the front door and by nginx or Node')
+  .option('--directory <dir>', 'where its scratch directory is made and removed', tmpdir())
   .addOption(
     new Option('--peer <server>', 'compare with; auto: nginx where it is installed, else node')
       .choices(['auto', ...SERVE_PEERS])
@@ -62,7 +92,7 @@ addCommon(bench.command('serve'))
   )
   .option('--requests <n>', 'downloads in a row that make one sample', wholeNumber, 4)
   .option('--cold', 'begin each sample without the file in the page cache (then --requests 1 says most)')
-  .action(async (flags: Flags & Pick<ServeOptions, 'peer' | 'requests'> & { cold?: true }) => {
+  .action(async (flags: Flags & Pick<ServeOptions, 'peer' | 'requests' | 'directory'> & { cold?: true }) => {
     const { size, rounds, directory, peer, requests } = flags
     const file = flags.cold ? 'cold' : 'hot'
     const options: ServeOptions = { sizeBytes: size, rounds, directory, peer, requests, file }
@@ -72,10 +102,25 @@ addCommon(bench.command('serve'))
 function addCommon(command: Command): Command {
   return command
     .exitOverride()
-    .option('--size <size>', 'of the file', fileSize, fileSize('512MiB'))
-    .option('--rounds <n>', 'each measures both sides once', wholeNumber, 5)
-    .option('--directory <dir>', 'where its scratch directory is made and removed', tmpdir())
+    .option('--size <size>', 'of each file, or of the sector', fileSize, fileSize('512MiB'))
+    .option('--rounds <n>', 'each measures all of them once', wholeNumber, 5)
     .option('--json', 'print everything that was measured as JSON')
+}
+
+function addFromTo(command: Command): Command {
+  return command
+    .option('--source <dir>', 'copy from a scratch directory made here', tmpdir())
+    .option('--target <dir>', 'copy to here, best on another filesystem (default: --source)')
+}
+
+function choice(flags: string, words: string, choices: readonly string[], otherwise: string): Option {
+  return new Option(flags, words).choices(choices).default(otherwise)
+}
+
+function candidateNames(text: string): CandidateName[] {
+  const names = text.split(',').map((name) => CANDIDATES.find((each) => each === name))
+  if (names.every((name) => name !== undefined)) return [...new Set(names)]
+  throw benchError('USAGE', `--candidates ${text}: take some of ${CANDIDATES.join(',')}`)
 }
 
 function fileSize(text: string): number {
@@ -109,7 +154,7 @@ async function main(): Promise<void> {
 function statusOf(error: unknown): number {
   if (interrupted.signal.aborted) return 130
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
-  return isSealyardError(error, 'USAGE') || isSealyardError(error, 'BAD_SIZE') ? 2 : 1
+  return USAGE_CODES.some((code) => isSealyardError(error, code)) ? 2 : 1
 }
 
 await main()

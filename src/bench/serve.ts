@@ -60,7 +60,7 @@ export async function benchServe(options: ServeOptions, signal: AbortSignal): Pr
       token: randomBytes(32).toString('base64url'),
       signal,
     }
-    await writeSectorFile(ground.file, options.sizeBytes, signal)
+    await writeSectorFile(ground.file, options.sizeBytes, [{ at: 0, bytes: options.sizeBytes }], signal)
     const place = { scratch, file: ground.file, path: `/${FILE}`, token: ground.token, signal }
     const ours = await startDoor(place)
     servers.push(ours)
@@ -121,5 +121,5 @@ async function sample(
     throw benchError('PEER_FAILED', `${server.label} sent ${result.bytes} of ${wanted} bytes`)
   }
   // The receiver's own clock leaves out how long it took to start.
-  return { ...cost, seconds: result.seconds, cachedBytes: await cachedBytes(file, signal) }
+  return { ...cost, seconds: result.seconds, cachedBytes: await cachedBytes([file], signal) }
 }

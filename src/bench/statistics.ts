@@ -19,6 +19,12 @@ export function summarize(values: readonly number[]): Summary {
   }
 }
 
+/** The least value that `percent` of all do not exceed. @param values at least one */
+export function percentile(values: readonly number[], percent: number): number {
+  const sorted = values.toSorted((a, b) => a - b)
+  return sorted[Math.max(0, Math.ceil((percent / 100) * sorted.length) - 1)] ?? Number.NaN
+}
+
 /**
  * A ratio for each round, so that a disk that slows down slows both sides of it; then their middle.
  * @returns null when a round has no divisor: too short to be measured

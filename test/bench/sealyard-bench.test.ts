@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava'
 import type { FinalizeReport } from '../../src/bench/finalize.ts'
 import { findProgram } from '../../src/bench/programs.ts'
 import type { ServeReport } from '../../src/bench/serve.ts'
+import type { StatLatencyReport } from '../../src/bench/stat-latency.ts'
 import { skipUnless } from '../skip.ts'
 import { TOP } from '../source-files.ts'
 
@@ -33,65 +34,131 @@ function bench(...args: string[]): Promise<Ended> {
 }
 
 /** Runs it in a directory that must be empty afterwards. */
-async function tidyBench(t: ExecutionContext, ...args: string[]): Promise<string> {
+async function tidyBench(t: ExecutionContext, flag: string, ...args: string[]): Promise<string> {
   const directory = makeDirectory(t)
-  const { status, stdout, stderr } = await bench(...args, '--directory', directory)
+  const { status, stdout, stderr } = await bench(...args, flag, directory)
   t.is(stderr, '')
   t.is(status, 0)
   t.deepEqual(readdirSync(directory), [])
   return stdout
 }
 
-test('finalize measures the mover beside cp, round by round', async (t) => {
-  const report = JSON.parse(await tidyBench(t, 'finalize', ...SMALL, '--json')) as FinalizeReport
-  t.is(report.peer, 'cp + sync -f + rm')
-  t.is(report.rounds.length, 2)
-  for (const { ours, peer } of report.rounds) {
-    t.is(ours.method, 'copy')
-    t.true(ours.seconds > 0 && peer.seconds > 0)
+async function finalized(t: ExecutionContext, ...args: string[]): Promise<FinalizeReport> {
+  return JSON.parse(await tidyBench(t, '--source', 'finalize', ...args, '--json')) as FinalizeReport
+}
+
+const cacheIsKnown = findProgram('fincore') !== null
+
+test('finalize runs all candidates in turn and puts ours beside cp', async (t) => {
+  const report = await finalized(t, ...SMALL, '--candidates', 'sealyard,cp,mv,node')
+  t.is(report.rounds, 2)
+  t.deepEqual(
+    report.candidates.map(({ name }) => name),
+    ['sealyard', 'cp', 'mv', 'node'],
+  )
+  for (const each of report.candidates) {
+    t.is(each.samples.length, 2)
+    t.true(each.secondsMedian > 0 && each.bytesPerSecond > 0)
+    t.true(each.processCpuSecondsPerGiB >= 0 && each.machineCpuSecondsPerGiB >= 0)
+    if (cacheIsKnown)
+      t.is(each.sourceCacheBytes === null, each.name === 'mv', 'only mv takes its source away')
   }
-  t.true(report.speed !== null && report.speed.min <= report.speed.median)
+  t.regex(report.candidates[0]?.method ?? '', /^copy, /)
+  t.true((report.ratiosToCp.speed ?? 0) > 0)
+  t.true(report.limit.readBytesPerSecond > 0 && report.limit.writeBytesPerSecond > 0)
   t.true(report.machine.cores >= 1)
 })
 
+test('finalize leaves a hot source hot, and says how it copied, hashed and read back', async (t) => {
+  const flags = ['--source-state', 'hot', '--engine', 'buffered', '--hash', 'blake3', '--read-back']
+  const report = await finalized(t, '--size', '2MiB', '--rounds', '1', '--candidates', 'sealyard', ...flags)
+  const [ours] = report.candidates
+  t.is(ours?.method, 'copy, buffered')
+  t.is(report.ratiosToCp.speed, null, 'without cp there is nothing to compare with')
+  const [sample] = ours?.samples ?? []
+  if (cacheIsKnown) t.is(sample?.sourceCacheBytes, sample?.sourceCacheBytesBefore)
+})
+
+test('finalize builds the layouts of sectors, holes where real ones have them', async (t) => {
+  const one = ['--rounds', '1', '--candidates', 'sealyard,rsync,cp']
+  const rsync = findProgram('rsync') !== null ? one : ['--rounds', '1', '--candidates', 'sealyard,cp']
+  const sector = await finalized(t, '--scenario', 'sector', '--size', '8MiB', ...rsync)
+  t.true(sector.bytes > 8 * 2 ** 20 && sector.dataBytes === sector.bytes)
+  const sealing = await finalized(t, '--scenario', 'sealing-sector', '--size', '8MiB', ...rsync)
+  t.is(sealing.bytes - sealing.dataBytes, 6 * 2 ** 20, 'its unsealed file is a quarter full')
+  const sparse = await finalized(t, '--scenario', 'sparse', '--size', '200MiB', ...rsync)
+  t.is(sparse.dataBytes, 2 * 2 ** 20)
+})
+
 test('finalize says what it measured, where, and what the ratio does not say', async (t) => {
-  const copied = await tidyBench(t, 'finalize', ...SMALL)
-  t.regex(copied, /^finalize: 1 MiB, 2 interleaved rounds, cold source/)
+  const copied = await tidyBench(t, '--source', 'finalize', ...SMALL)
+  t.regex(copied, /^finalize: file of 1 MiB, 2 interleaved rounds, cold source, fsync included\n/)
   t.regex(copied, /\nmachine .* cores, .* Linux /)
-  t.regex(copied, /\nsealyard \(copy\) /)
-  t.regex(copied, /\nspeed {4}\d+\.\d\d \(\d+\.\d\d–\d+\.\d\d\) times that of cp/)
+  t.regex(copied, /\nsealyard to cp: speed \d+\.\d\d \(\d+\.\d\d–\d+\.\d\d\)/)
+  t.regex(copied, /\nlimit {4}(fio|dd), past the page cache: reads /)
   t.regex(copied, /one filesystem, where a daemon renames/)
-  const renamed = await tidyBench(t, 'finalize', ...SMALL, '--peer', 'mv', '--method', 'any', '--hot')
-  t.regex(renamed, /\nsealyard \(rename\) /)
+  const renamed = await tidyBench(
+    t,
+    '--source',
+    'finalize',
+    ...SMALL,
+    '--method',
+    'any',
+    '--candidates',
+    'sealyard,mv',
+  )
+  t.regex(renamed, /\nsealyard .* gone .* rename\n/)
   t.regex(renamed, /No byte was copied/)
 })
 
+test('stat-latency measures what waits while copies run', async (t) => {
+  const stdout = await tidyBench(t, '--source', 'stat-latency', ...SMALL, '--copies', '2', '--json')
+  const { candidates } = JSON.parse(stdout) as StatLatencyReport
+  t.deepEqual(
+    candidates.map(({ name }) => name),
+    ['idle', 'sealyard', 'node'],
+  )
+  for (const { calls, p50Ms, p99Ms, maxMs } of candidates) {
+    t.true(calls > 0 && p50Ms > 0 && p50Ms <= p99Ms && p99Ms <= maxMs)
+  }
+})
+
 test('serve measures the front door beside Node', async (t) => {
-  const stdout = await tidyBench(t, 'serve', ...SMALL, '--requests', '2', '--peer', 'node', '--json')
+  const stdout = await tidyBench(
+    t,
+    '--directory',
+    'serve',
+    ...SMALL,
+    '--requests',
+    '2',
+    '--peer',
+    'node',
+    '--json',
+  )
   const report = JSON.parse(stdout) as ServeReport
   t.regex(report.peer, /^Node http/)
   t.is(report.rounds.length, 2, 'the round that lets servers settle is not among them')
   t.true(report.speed !== null && report.speed.median > 0)
-  t.regex(await tidyBench(t, 'serve', ...SMALL, '--peer', 'node', '--cold'), /cold file/)
+  t.regex(await tidyBench(t, '--directory', 'serve', ...SMALL, '--peer', 'node', '--cold'), /cold file/)
 })
 
 test('serve measures the front door beside nginx', async (t) => {
   if (skipUnless(t, findProgram('nginx') !== null, 'nginx is not installed (scripts/test-tools)')) return
-  const stdout = await tidyBench(t, 'serve', ...SMALL, '--peer', 'nginx')
+  const stdout = await tidyBench(t, '--directory', 'serve', ...SMALL, '--peer', 'nginx')
   t.regex(stdout, /\nnginx, sendfile /)
 })
 
 test('what cannot be measured is said in one line', async (t) => {
   const directory = makeDirectory(t)
   const cases: [number, RegExp, ...string[]][] = [
-    [1, /nowhere is not there; make it/, 'finalize', '--directory', join(directory, 'nowhere')],
+    [1, /nowhere is not there; make it/, 'finalize', '--source', join(directory, 'nowhere')],
     [
       1,
       /nowhere is not there; make it/,
       'finalize',
-      '--directory',
+      '--source',
       directory,
-      '--to',
+      '--target',
       join(directory, 'nowhere'),
     ],
     [
@@ -105,7 +172,8 @@ test('what cannot be measured is said in one line', async (t) => {
     ],
     [2, /not a whole number/, 'finalize', '--rounds', '0'],
     [2, /take one from 2KiB to 1TiB/, 'serve', '--size', '1'],
-    [2, /Allowed choices are cp, mv, rsync/, 'finalize', '--peer', 'ftp'],
+    [2, /take some of sealyard,cp,mv,rsync,node/, 'finalize', '--candidates', 'cp,ftp'],
+    [2, /3145728 bytes does not exist; choose 2KiB/, 'finalize', '--scenario', 'sector', '--size', '3MiB'],
   ]
   for (const [status, words, ...args] of cases) {
     const ended = await bench(...args)

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { summarize, summarizeRatios } from '../../src/bench/statistics.ts'
+import { percentile, summarize, summarizeRatios } from '../../src/bench/statistics.ts'
 
 test('the middle of an even number of rounds lies between two', (t) => {
   t.deepEqual(summarize([3, 1, 2]), { median: 2, min: 1, max: 3 })
@@ -15,4 +15,12 @@ test('a round too short to be measured gives no ratio instead of an infinite one
   t.is(summarizeRatios([0.01, 0.02], [0, 0.01]), null)
   t.is(summarizeRatios([0], [0]), null)
   t.is(summarizeRatios([1, 2], [1]), null)
+})
+
+test('a percentile is a value that was seen, and the hundredth is the greatest', (t) => {
+  const hundred = Array.from({ length: 100 }, (_, at) => 100 - at)
+  t.is(percentile(hundred, 50), 50)
+  t.is(percentile(hundred, 99), 99)
+  t.is(percentile(hundred, 100), 100)
+  t.is(percentile([7], 1), 7)
 })
