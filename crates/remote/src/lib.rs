@@ -7,6 +7,7 @@
 mod chunked;
 pub mod door;
 pub mod fetch;
+mod listing;
 mod names;
 
 pub use names::{FileType, SectorName, cache_file_limit};

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 pub mod abilities;
+pub mod direct;
 pub mod extents;
 pub mod files;
 pub mod filesystem;

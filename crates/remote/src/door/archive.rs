@@ -11,6 +11,7 @@ use rustix::fs::{AtFlags, Dir, FileType as Inode};
 use rustix::io::Errno;
 
 use super::source::Identity;
+use crate::listing::Listed;
 use crate::names::cache_file_limit;
 
 pub(crate) const BLOCK: u64 = 512;
@@ -82,6 +83,16 @@ impl Entry {
             uid,
             gid,
         })
+    }
+
+    /// What a listing says of it. Its hash is not known here.
+    pub fn listed(&self) -> Listed {
+        Listed {
+            name: self.name.clone(),
+            size: self.identity.size,
+            etag: self.identity.etag(),
+            digest: None,
+        }
     }
 
     fn is_large(&self) -> bool {

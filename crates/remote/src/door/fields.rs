@@ -82,6 +82,11 @@ impl Fields {
                 }
                 return;
             }
+            "accept" => {
+                let asks = |text: &str| text.contains(crate::listing::MEDIA_TYPE);
+                self.conditions.accepts_listing |= text.is_some_and(asks);
+                return;
+            }
             "expect" => {
                 self.expects_continue =
                     text.is_some_and(|text| text.eq_ignore_ascii_case("100-continue"));

@@ -83,6 +83,8 @@ pub struct Conditions {
     pub if_none_match: Option<String>,
     pub if_modified_since: Option<String>,
     pub if_unmodified_since: Option<String>,
+    /// A directory's list of files is understood instead of its archive, as only nodes of ours do.
+    pub accepts_listing: bool,
 }
 
 /// How long a request is that goes to the control plane.

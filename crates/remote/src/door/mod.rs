@@ -25,7 +25,7 @@ mod fields;
 mod flow;
 mod front_door;
 mod head;
-mod http_date;
+pub(crate) mod http_date;
 mod inbox;
 mod intake;
 mod job;

@@ -199,6 +199,9 @@ fn respond_directory(
     identity: &Identity,
     listing: Listing,
 ) -> Response {
+    if request.conditions.accepts_listing {
+        return respond_listing(request, &listing);
+    }
     let (etag, length) = (listing.etag(), listing.archive_length());
     let mut fields = vec![format!("ETag: {etag}")];
     match decide(
@@ -235,4 +238,23 @@ fn respond_directory(
         head_length,
         keep_alive,
     }
+}
+
+/// The list of a directory's files; each is then asked for by itself.
+fn respond_listing(request: &Request, listing: &Listing) -> Response {
+    let listed: Vec<_> = listing.entries.iter().map(archive::Entry::listed).collect();
+    let text = crate::listing::format(&listed);
+    let fields = [
+        format!("ETag: {}", listing.etag()),
+        format!("Content-Type: {}", crate::listing::MEDIA_TYPE),
+    ];
+    let length = Some(text.len() as u64);
+    let mut bytes = reply::head(200, &fields, length, request.keep_alive);
+    if request.method == Method::Get {
+        bytes.extend_from_slice(text.as_bytes());
+    }
+    only_head(reply::Reply {
+        bytes,
+        keep_alive: request.keep_alive,
+    })
 }

@@ -4,6 +4,7 @@ use super::connection::Connection;
 use super::control::Control;
 use super::failure::{Code, Failure, Result};
 use super::head::Framing;
+use super::limits::Limits;
 use crate::chunked::{Chunked, Found};
 
 /// Bytes received at once under chunked coding, where the pieces have to be cut out.
@@ -36,6 +37,7 @@ enum Left {
 pub(crate) struct Body<'a> {
     connection: Connection<'a>,
     control: &'a Control,
+    limits: &'a Limits,
     /// Received and not yet given on, from `at`.
     held: Vec<u8>,
     at: usize,
@@ -46,15 +48,12 @@ impl<'a> Body<'a> {
     /// @param first bytes that came with the head
     pub(crate) fn new(
         connection: Connection<'a>,
-        control: &'a Control,
+        (control, limits): (&'a Control, &'a Limits),
         framing: Framing,
         first: Vec<u8>,
     ) -> Result<Self> {
         let left = match framing {
-            Framing::Length(bytes) => {
-                control.expect(bytes);
-                Left::Bytes(bytes)
-            }
+            Framing::Length(bytes) => Left::Bytes(bytes),
             Framing::Chunked => Left::Chunks(Box::new(Chunked::new())),
             Framing::Close => {
                 let why = "the answer has neither a length nor chunks, so nothing would show that it was cut";
@@ -64,6 +63,7 @@ impl<'a> Body<'a> {
         Ok(Self {
             connection,
             control,
+            limits,
             held: first,
             at: 0,
             left,
@@ -144,12 +144,15 @@ impl Stream for Body<'_> {
         if buffer.is_empty() {
             return Ok(0);
         }
-        self.control.check()?;
+        self.control.pass()?;
+        let most = buffer.len().min(self.limits.grain());
         let read = match self.left {
-            Left::Bytes(left) => self.read_counted(buffer, left)?,
-            Left::Chunks(_) => self.read_chunked(buffer)?,
+            Left::Bytes(left) => self.read_counted(&mut buffer[..most], left)?,
+            Left::Chunks(_) => self.read_chunked(&mut buffer[..most])?,
         };
         self.control.add(read);
+        self.limits
+            .charge(self.connection.peer(), read, self.control)?;
         Ok(read)
     }
 }

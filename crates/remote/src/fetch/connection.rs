@@ -15,7 +15,7 @@ use super::failure::{Code, Failure, Result};
 use super::url::Origin;
 
 /// How often a wait looks whether it was cancelled.
-const TICK: Duration = Duration::from_millis(50);
+pub(crate) const TICK: Duration = Duration::from_millis(50);
 
 /// Waking up for each packet costs three times the CPU of waking up for half a megabyte.
 const LOW_WATER: usize = 512 << 10;

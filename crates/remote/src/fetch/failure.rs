@@ -22,8 +22,12 @@ pub enum Code {
     Timeout,
     /// The target could not be written.
     Io,
-    /// Cancelled by the caller.
+    /// What arrived is not what it was said to be: another hash.
+    Damaged,
+    /// Cancelled by the caller; nothing is kept.
     Cancelled,
+    /// Ended by the caller, who means to go on later.
+    Interrupted,
 }
 
 impl Code {
@@ -37,12 +41,29 @@ impl Code {
             Self::RefusedName => "refused-name",
             Self::Timeout => "timeout",
             Self::Io => "io",
+            Self::Damaged => "damaged",
             Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// Whether what was received before it may be gone on from. A disk that refused a write or an fsync has no
+    /// claim on being trusted with the rest, and a full one needs the space.
+    pub(crate) fn spares(self) -> bool {
+        match self {
+            Self::RefusedName | Self::Io | Self::Damaged | Self::Cancelled => false,
+            Self::NotHere
+            | Self::Unauthorized
+            | Self::Incomplete
+            | Self::Network
+            | Self::Timeout
+            | Self::Interrupted => true,
         }
     }
 }
 
-/// A fetch that did not complete. Nothing is left at the target unless `detail` says so.
+/// A fetch that did not complete. Nothing is left at the target unless `detail` says so, or an order with a
+/// record has left there what the next one goes on from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     /// What it is about.
@@ -55,8 +76,10 @@ pub struct Failure {
     pub errno: Option<i32>,
     /// The file or directory that could not be written, or the name that was refused.
     pub path: Option<String>,
-    /// Body bytes received before it.
+    /// Body bytes that were here when it happened.
     pub bytes_done: u64,
+    /// Bytes that stay, durable and recorded, for a later fetch from the same URL.
+    pub bytes_kept: u64,
 }
 
 impl Failure {
@@ -68,6 +91,7 @@ impl Failure {
             errno: None,
             path: None,
             bytes_done: 0,
+            bytes_kept: 0,
         }
     }
 

@@ -3,6 +3,8 @@
 use super::connection::Connection;
 use super::failure::{Code, Failure, Result};
 use super::url::Url;
+use crate::door::http_date;
+use crate::listing;
 
 /// Largest head that is read, and most fields in it.
 const MAX_HEAD: usize = 16 << 10;
@@ -26,12 +28,73 @@ pub(crate) struct Head {
     pub media_type: String,
     pub location: Option<String>,
     pub etag: Option<String>,
+    pub last_modified: Option<String>,
+    pub date: Option<String>,
+    pub content_range: Option<String>,
     /// A coding other than `identity`; none was asked for.
     pub coding: Option<String>,
 }
 
+/// What is asked for beside the URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wish<'a> {
+    /// All of it.
+    Whole,
+    /// A directory: the list of its files, if the server is one of ours; a stranger sends its archive.
+    Listing,
+    /// A file from this byte on, as long as this validator of it holds.
+    From(u64, &'a str),
+}
+
+impl Wish<'_> {
+    fn fields(self) -> String {
+        match self {
+            Self::Whole => String::new(),
+            Self::Listing => format!(
+                "Accept: {}, application/x-tar;q=0.5\r\n",
+                listing::MEDIA_TYPE
+            ),
+            Self::From(start, validator) => {
+                format!("Range: bytes={start}-\r\nIf-Range: {validator}\r\n")
+            }
+        }
+    }
+}
+
+impl Head {
+    /// What a later request can name this very content by: a strong `ETag`, else the date of the last change.
+    /// That one has seconds: a file that changed in the second of the answer could change once more in it.
+    pub(crate) fn validator(&self) -> Option<&str> {
+        if let Some(etag) = self.etag.as_deref().filter(|etag| etag.starts_with('"')) {
+            return Some(etag);
+        }
+        let seconds = |field: &Option<String>| field.as_deref().and_then(http_date::parse);
+        let age = seconds(&self.date)? - seconds(&self.last_modified)?;
+        self.last_modified.as_deref().filter(|_| age >= 2)
+    }
+
+    /// Whether the answer can be of the content that `validator` named.
+    pub(crate) fn is_of(&self, validator: &str) -> bool {
+        let named = if validator.starts_with('"') {
+            &self.etag
+        } else {
+            &self.last_modified
+        };
+        named.as_deref().is_none_or(|own| own == validator)
+    }
+
+    /// Whether this is exactly the rest of `total` bytes from `start` on.
+    pub(crate) fn is_rest(&self, start: u64, total: u64) -> bool {
+        let range = format!("bytes {start}-{}/{total}", total - 1);
+        self.status == 206
+            && self.content_range.as_deref() == Some(&range)
+            && self.framing == Framing::Length(total - start)
+            && self.coding.is_none()
+    }
+}
+
 /// The request, in the order the field sends it. Without gzip: sector data does not compress.
-pub(crate) fn request(url: &Url, token: Option<&str>) -> Result<String> {
+pub(crate) fn request(url: &Url, token: Option<&str>, wish: Wish) -> Result<String> {
     let mut text = format!("GET {} HTTP/1.1\r\nHost: {}\r\n", url.path, url.origin);
     text += concat!("User-Agent: sealyard/", env!("CARGO_PKG_VERSION"), "\r\n");
     if let Some(token) = token {
@@ -42,6 +105,7 @@ pub(crate) fn request(url: &Url, token: Option<&str>) -> Result<String> {
         }
         text += &format!("Authorization: Bearer {token}\r\n");
     }
+    text += &wish.fields();
     Ok(text + "Accept-Encoding: identity\r\nConnection: close\r\n\r\n")
 }
 
@@ -111,6 +175,9 @@ fn parse(bytes: &[u8]) -> std::result::Result<Option<(Head, usize)>, &'static st
             .to_ascii_lowercase(),
         location: text("location")?,
         etag: text("etag")?,
+        last_modified: text("last-modified")?,
+        date: text("date")?,
+        content_range: text("content-range")?,
         coding,
     };
     Ok(Some((head, length)))
@@ -168,16 +235,20 @@ mod tests {
     #[test]
     fn the_request_is_the_fields() {
         let url = Url::parse("http://[::1]:2345/remote/cache/s-t01-1").unwrap();
-        let text = request(&url, Some("a.b.c")).unwrap();
+        let text = request(&url, Some("a.b.c"), Wish::Whole).unwrap();
         let lines: Vec<&str> = text.split("\r\n").collect();
         assert_eq!(lines[0], "GET /remote/cache/s-t01-1 HTTP/1.1");
         assert_eq!(lines[1], "Host: [::1]:2345");
         assert_eq!(lines[3], "Authorization: Bearer a.b.c");
         assert!(!text.contains("gzip"));
-        assert!(!request(&url, None).unwrap().contains("Authorization"));
+        assert!(
+            !request(&url, None, Wish::Whole)
+                .unwrap()
+                .contains("Authorization")
+        );
         for bad in ["", "a b", "a\r\nX: y"] {
             assert_eq!(
-                request(&url, Some(bad)).unwrap_err().code,
+                request(&url, Some(bad), Wish::Whole).unwrap_err().code,
                 Code::Unauthorized,
                 "{bad}"
             );
@@ -215,5 +286,51 @@ mod tests {
             .unwrap();
         assert_eq!(found.media_type, "application/x-tar");
         assert_eq!(found.etag.as_deref(), Some("\"x\""));
+    }
+
+    fn with(fields: &str) -> Head {
+        head(fields).unwrap().unwrap().0
+    }
+
+    #[test]
+    fn only_what_names_the_content_is_a_validator() {
+        let old = "Last-Modified: Sun, 06 Nov 1994 08:49:37 GMT";
+        let at = |seconds: u32| format!("{old}|Date: Sun, 06 Nov 1994 08:49:{seconds} GMT");
+        let validator = |fields: &str| {
+            with(&format!("200 OK|{fields}"))
+                .validator()
+                .map(str::to_owned)
+        };
+        assert_eq!(validator("ETag: \"x\""), Some("\"x\"".into()));
+        assert_eq!(validator("ETag: W/\"x\""), None);
+        assert_eq!(validator(old), None);
+        assert_eq!(validator(&at(38)), None);
+        let date = Some("Sun, 06 Nov 1994 08:49:37 GMT".into());
+        assert_eq!(validator(&at(39)), date);
+        assert_eq!(validator(&format!("ETag: W/\"x\"|{}", at(59))), date);
+    }
+
+    #[test]
+    fn a_part_is_the_rest_or_nothing() {
+        let part = |range: &str, length: u64| {
+            with(&format!(
+                "206 Partial|Content-Range: {range}|Content-Length: {length}"
+            ))
+        };
+        assert!(part("bytes 4-9/10", 6).is_rest(4, 10));
+        for other in [
+            "bytes 4-8/10",
+            "bytes 3-9/10",
+            "bytes 4-9/*",
+            "bytes 4-9/11",
+            "items 4-9/10",
+        ] {
+            assert!(!part(other, 6).is_rest(4, 10), "{other}");
+        }
+        assert!(!part("bytes 4-9/10", 5).is_rest(4, 10));
+        assert!(!with("200 OK|Content-Length: 6").is_rest(4, 10));
+        let tagged = with("206 Partial|ETag: \"a\"");
+        assert!(tagged.is_of("\"a\"") && !tagged.is_of("\"b\""));
+        assert!(with("206 Partial|X: y").is_of("\"a\""));
     }
 }

@@ -2,37 +2,42 @@
 //!
 //! The other node may be lotus, venus, Curio or Sealyard. Nothing is taken on trust: a body is
 //! complete only where its framing proves it, an archive holds only names that belong in a cache, and
-//! what was written is durable before the fetch counts as done. A fetch that fails leaves nothing.
+//! what was written is durable before the fetch counts as done. A fetch that fails leaves nothing, or what a
+//! later one can go on from: with a durable record of what it is, and of how much is on the disk.
 //!
 //! What it cannot know is which files a cache must have: a lotus server that fails between two files
 //! ends its answer politely. The caller compares [`Fetched::files`] with what the sector's phase needs.
 
 mod archive;
+mod ask;
 mod body;
 mod connection;
 mod control;
+mod directory;
+mod disk_file;
 mod failure;
 mod head;
-mod sparse_file;
+mod limits;
+mod pour;
+mod record;
+mod single;
 mod tar_header;
 mod target;
 mod url;
+mod writers;
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use body::Body;
-use connection::Connection;
+use ask::Asker;
 pub use control::Control;
-use failure::Result;
 pub use failure::{Code, Failure};
-use head::{Framing, Head};
+pub use limits::Limits;
+pub use pour::MARK_BYTES;
 pub use target::FetchedFile;
 use target::Target;
-use url::Url;
-
-/// How often a server may send us elsewhere on itself.
-const MAX_REDIRECTS: usize = 5;
+use writers::Writers;
 
 /// What is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,6 +65,15 @@ impl Kind {
     }
 }
 
+/// What is known of a single file before it is asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Expect {
+    /// Its length.
+    pub bytes: Option<u64>,
+    /// Its BLAKE3 hash; the file is read back from the disk for it.
+    pub digest: Option<[u8; 32]>,
+}
+
 /// One download.
 #[derive(Clone, Debug)]
 pub struct Order {
@@ -67,19 +81,31 @@ pub struct Order {
     pub url: String,
     /// Sent as `Authorization: Bearer …` to that host and port only.
     pub token: Option<String>,
-    /// Absolute path of the file or directory to make; must not exist, its parent must.
+    /// Absolute path of the file or directory to make; its parent must exist. Without a record it must not exist.
     pub target: PathBuf,
+    /// Name beside the target for how far it is. With one, what a failed fetch has brought stays for the next one
+    /// from the same URL, and whatever else is at the target is replaced. It outlives a fetch that succeeded: the
+    /// caller removes it once the target has its final name.
+    pub record: Option<PathBuf>,
+    /// With a record: after how many bytes it is brought up to date, [`MARK_BYTES`] unless there is a reason.
+    pub mark_bytes: u64,
     /// What to expect.
     pub kind: Kind,
+    /// Of a single file.
+    pub expect: Expect,
     /// No byte for this long ends the fetch.
     pub progress_timeout: Duration,
+    /// Shared with other fetches.
+    pub limits: Arc<Limits>,
 }
 
 /// A complete download, durable at the target. Its final name is the mover's to give.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fetched {
     /// Sum of the files' lengths.
     pub bytes: u64,
+    /// Those of them that an earlier fetch had brought.
+    pub bytes_resumed: u64,
     /// What was written; for a file one entry with an empty name.
     pub files: Vec<FetchedFile>,
     /// From the first packet to the last fsync.
@@ -88,95 +114,43 @@ pub struct Fetched {
     pub etag: Option<String>,
 }
 
-/// Downloads. Blocks until it is done, has failed or was cancelled.
+/// Downloads. Blocks until it is done, has failed or was ended.
 pub fn fetch(order: &Order, control: &Control) -> std::result::Result<Fetched, Failure> {
     let started = Instant::now();
-    let mut status = None;
-    let outcome = answer(order, control, &mut status).and_then(|(head, mut body)| {
-        let target = Target::open(&order.target)?;
-        let files = match order.kind {
-            Kind::File => target.receive_file(&mut body)?,
-            Kind::Directory => target.receive_directory(&mut body)?,
-        };
-        let bytes = files.iter().map(|file| file.size).sum();
-        Ok(Fetched {
-            bytes,
-            files,
-            time: started.elapsed(),
-            etag: head.etag,
-        })
-    });
-    outcome.map_err(|failure| Failure {
-        status,
-        bytes_done: control.done(),
-        ..failure
-    })
-}
-
-/// Asks, follows redirects, and lets through only the answer that was asked for.
-fn answer<'a>(
-    order: &Order,
-    control: &'a Control,
-    status: &mut Option<u16>,
-) -> Result<(Head, Body<'a>)> {
-    let mut url = Url::parse(&order.url)?;
-    for _ in 0..=MAX_REDIRECTS {
-        let mut connection = Connection::open(&url.origin, control, order.progress_timeout)?;
-        connection.send(head::request(&url, order.token.as_deref())?.as_bytes())?;
-        let (head, first) = head::receive_head(&mut connection)?;
-        *status = Some(head.status);
-        match (head.status, &head.location) {
-            (301 | 302 | 303 | 307 | 308, Some(location)) => url = url.redirected(location)?,
-            _ => {
-                check(&head, order, connection.peer())?;
-                let body = Body::new(connection, control, head.framing, first)?;
-                return Ok((head, body));
-            }
-        }
-    }
-    Err(Failure::new(
-        Code::Network,
-        format!("{}: more than {MAX_REDIRECTS} redirects", url.origin),
-    ))
-}
-
-fn check(head: &Head, order: &Order, peer: &str) -> Result<()> {
-    let (code, why) = match head.status {
-        200 => return check_content(head, order, peer),
-        401 | 403 => (
-            Code::Unauthorized,
-            "the token was refused, or the node cannot reach its miner to ask about it",
-        ),
-        404 | 500 => (Code::NotHere, "it does not hold this, or could not read it"),
-        503 => (
-            Code::Network,
-            "it is busy or cannot check the token now; try again later",
-        ),
-        _ => (Code::Network, "an answer that no storage node gives here"),
+    let mut asker = Asker {
+        order,
+        control,
+        status: None,
     };
-    Err(Failure::new(
-        code,
-        format!("{peer}: HTTP status {}: {why}", head.status),
-    ))
+    let outcome = run(&mut asker);
+    let (status, bytes_done) = (asker.status, control.done());
+    match outcome {
+        Ok(fetched) => Ok(Fetched {
+            time: started.elapsed(),
+            ..fetched
+        }),
+        Err(failure) => Err(Failure {
+            status,
+            bytes_done,
+            ..failure
+        }),
+    }
 }
 
-fn check_content(head: &Head, order: &Order, peer: &str) -> Result<()> {
-    if let Some(coding) = &head.coding {
-        let detail = format!(
-            "{peer}: the answer is coded as '{}', which was not asked for",
-            coding.escape_debug()
-        );
-        return Err(Failure::new(Code::Network, detail));
-    }
-    if !order.kind.allows(&head.media_type, order.token.is_some()) {
-        let (got, wanted) = (head.media_type.escape_debug(), order.kind.media_type());
-        let detail =
-            format!("{peer}: the answer has the content type '{got}' instead of '{wanted}'");
-        return Err(Failure::new(Code::Network, detail));
-    }
-    if head.framing == Framing::Length(0) {
-        let detail = format!("{peer}: the answer is empty");
-        return Err(Failure::new(Code::Incomplete, detail));
-    }
-    Ok(())
+fn run(asker: &mut Asker) -> failure::Result<Fetched> {
+    let target = Target::open(asker.order)?;
+    let known = target.open_record()?;
+    let mut writers = Writers::start().map_err(|error| {
+        Failure::new(
+            Code::Io,
+            format!("no thread to write what arrives: {error}"),
+        )
+    })?;
+    let fetched = match asker.order.kind {
+        Kind::File => single::fetch_single(asker, &target, known, &mut writers),
+        Kind::Directory => directory::fetch_directory(asker, &target, known, &mut writers),
+    };
+    // Whatever is still being written has its file until then.
+    drop(writers);
+    fetched.map_err(|failure| target.after(failure))
 }

@@ -1,20 +1,13 @@
-//! The private file or directory a fetch writes, and its removal when the fetch fails.
+//! The private file or directory a fetch writes, and its removal when nothing of it is to stay.
 
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use sys::{Errno, files, names};
 
-use super::archive::Archive;
-use super::body::Stream;
+use super::Order;
 use super::failure::{Code, Failure, Result};
-use super::sparse_file::SparseFile;
-
-/// Bytes written at once.
-const PIECE: usize = 1 << 20;
-/// Modes the field gives its files and directories.
-const FILE_MODE: u32 = 0o644;
-const DIRECTORY_MODE: u32 = 0o755;
+use super::record::{self, Mark, Record};
 
 /// One file that was fetched.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,110 +18,126 @@ pub struct FetchedFile {
     pub size: u64,
 }
 
-/// Where to write: a name that is free, in an open directory.
+/// A name in an open directory.
+#[derive(Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub dir: &'a OwnedFd,
+    pub leaf: &'a str,
+    pub path: &'a Path,
+}
+
+impl Place<'_> {
+    /// A refused kernel call on it.
+    pub(crate) fn failed(&self, call: &'static str) -> impl Fn(Errno) -> Failure {
+        move |errno| Failure::disk(call, self.path, errno)
+    }
+
+    /// Removes what has the name; nothing is removed already.
+    pub(crate) fn clear(&self) -> Result<()> {
+        remove(self.dir, self.leaf).map_err(self.failed("remove"))
+    }
+}
+
+/// The record, if the order has one, and what it says.
+pub(crate) type Known = (Option<Record>, Option<Mark>);
+
+/// Where an order writes: a name in an open directory, and the record beside it.
 pub(crate) struct Target {
     parent: OwnedFd,
     leaf: String,
     path: PathBuf,
+    record: Option<String>,
 }
 
 impl Target {
     /// Opens the parent; makes nothing yet.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let parts = path
-            .parent()
-            .zip(path.file_name().and_then(|leaf| leaf.to_str()));
-        let Some((parent, leaf)) = parts.filter(|_| path.is_absolute()) else {
-            let detail = format!(
-                "{}: not an absolute path to a file or directory",
-                path.display()
-            );
-            return Err(Failure::new(Code::Io, detail));
-        };
+    pub(crate) fn open(order: &Order) -> Result<Self> {
+        let path = &order.target;
+        let (parent, leaf) = split(path)?;
         let dir = files::open_root(parent).map_err(|errno| Failure::disk("open", parent, errno))?;
+        let record = match order.record.as_deref().map(split).transpose()? {
+            Some((same, name)) if same == parent && name != leaf => Some(name.to_owned()),
+            Some(_) => {
+                let detail = format!("{}: its record must be beside it", path.display());
+                return Err(Failure::new(Code::Io, detail));
+            }
+            None => None,
+        };
         Ok(Self {
             parent: dir,
             leaf: leaf.to_owned(),
-            path: path.to_owned(),
+            path: path.clone(),
+            record,
         })
     }
 
-    /// Receives one file. After a failure nothing is left.
-    pub(crate) fn receive_file(&self, stream: &mut impl Stream) -> Result<Vec<FetchedFile>> {
-        let file = self.made(files::create_file(&self.parent, &self.leaf))?;
-        self.removed_unless(|| {
-            let size = receive(file, stream, &self.path)?;
-            if size == 0 {
-                let detail =
-                    "the file is empty, and no sector file is; look at the disk of the other node";
-                return Err(Failure::new(Code::Incomplete, detail));
-            }
-            Ok(vec![FetchedFile {
-                name: String::new(),
-                size,
-            }])
-        })
-    }
-
-    /// Receives the files of an archive. After a failure nothing is left.
-    pub(crate) fn receive_directory(&self, stream: &mut impl Stream) -> Result<Vec<FetchedFile>> {
-        self.made(files::make_dir(&self.parent, &self.leaf, DIRECTORY_MODE))?;
-        self.removed_unless(|| {
-            let failed = |call| move |errno| Failure::disk(call, &self.path, errno);
-            let dir = files::open_dir(&self.parent, &self.leaf).map_err(failed("open"))?;
-            let mut archive = Archive::new(stream);
-            let mut done = Vec::new();
-            while let Some(entry) = archive.next_entry()? {
-                let path = self.path.join(&entry.name);
-                let file = files::create_file(&dir, &entry.name)
-                    .map_err(|errno| Failure::disk("create", &path, errno))?;
-                let size = receive(file, &mut archive, &path)?;
-                done.push(FetchedFile {
-                    name: entry.name,
-                    size,
-                });
-            }
-            files::sync(&dir).map_err(failed("fsync"))?;
-            Ok(done)
-        })
-    }
-
-    fn made<T>(&self, result: sys::Result<T>) -> Result<T> {
-        result.map_err(|errno| Failure::disk("create", &self.path, errno))
-    }
-
-    fn removed_unless<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        work().map_err(|mut failure| {
-            if let Err(errno) = remove(&self.parent, &self.leaf) {
-                let left = Failure::disk("remove", &self.path, errno).detail;
-                failure.detail = format!(
-                    "{}; what was fetched could not be removed: {left}",
-                    failure.detail
-                );
-            }
-            failure
-        })
-    }
-}
-
-/// Writes a stream to a new file, durably. @returns its length
-fn receive(file: OwnedFd, stream: &mut impl Stream, path: &Path) -> Result<u64> {
-    let failed = |call| move |errno| Failure::disk(call, path, errno);
-    let mut file = SparseFile::new(file);
-    let mut buffer = vec![0u8; PIECE];
-    loop {
-        let filled = stream.fill(&mut buffer)?;
-        file.append(&buffer[..filled]).map_err(failed("write"))?;
-        if filled < PIECE {
-            return file.finish(FILE_MODE).map_err(failed("make durable"));
+    pub(crate) fn place(&self) -> Place<'_> {
+        Place {
+            dir: &self.parent,
+            leaf: &self.leaf,
+            path: &self.path,
         }
     }
+
+    /// Opens the record, and says what it knows.
+    pub(crate) fn open_record(&self) -> Result<Known> {
+        let Some(leaf) = &self.record else {
+            return Ok((None, None));
+        };
+        let (record, mark) =
+            Record::open(&self.parent, leaf).map_err(self.place().failed("open the record of"))?;
+        Ok((Some(record), mark))
+    }
+
+    /// What stays after a failure: what the record names, where the failure spares it; else nothing.
+    pub(crate) fn after(&self, mut failure: Failure) -> Failure {
+        let kept = self.record.as_deref().and_then(|leaf| {
+            let mark = Record::open(&self.parent, leaf).ok()?.1?;
+            (failure.code.spares() && mark.before + mark.offset > 0).then_some(mark)
+        });
+        if let Some(mark) = kept {
+            failure.bytes_kept = mark.before + mark.offset;
+            return failure;
+        }
+        let own = self.path.to_str();
+        let is_taken = failure.errno == Some(Errno::EXIST.raw_os_error());
+        if self.record.is_none() && is_taken && failure.path.as_deref() == own {
+            // Somebody else's, and never touched.
+            return failure;
+        }
+        let removed = remove(&self.parent, &self.leaf).and_then(|()| {
+            let leaf = self.record.as_deref();
+            leaf.map_or(Ok(()), |leaf| record::remove(&self.parent, leaf))
+        });
+        if let Err(errno) = removed {
+            let left = Failure::disk("remove", &self.path, errno).detail;
+            failure.detail = format!(
+                "{}; what was fetched could not be removed: {left}",
+                failure.detail
+            );
+        }
+        failure
+    }
 }
 
-/// Removes a file, or a directory of files.
+fn split(path: &Path) -> Result<(&Path, &str)> {
+    let parts = path
+        .parent()
+        .zip(path.file_name().and_then(|leaf| leaf.to_str()));
+    parts.filter(|_| path.is_absolute()).ok_or_else(|| {
+        let detail = format!(
+            "{}: not an absolute path to a file or directory",
+            path.display()
+        );
+        Failure::new(Code::Io, detail)
+    })
+}
+
+/// Removes a file, or a directory of files; nothing is removed already.
 fn remove(parent: &OwnedFd, leaf: &str) -> sys::Result<()> {
     match names::unlink(parent, leaf) {
         Err(Errno::ISDIR) => {}
+        Err(Errno::NOENT) => return Ok(()),
         other => return other,
     }
     let dir = files::open_dir(parent, leaf)?;

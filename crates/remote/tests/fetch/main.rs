@@ -2,32 +2,45 @@
 
 mod answers;
 mod archives;
+mod killed;
+mod listings;
 mod manners;
 mod properties;
+mod resume;
 mod server;
+#[path = "../site/mod.rs"]
+mod site;
 mod tar_archive;
 mod writing;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
-use remote::fetch::{Code, Control, Failure, Fetched, Kind, Order, fetch};
+use remote::fetch::{Code, Control, Expect, Failure, Fetched, Kind, MARK_BYTES, Order, fetch};
 use tempfile::TempDir;
 
 /// A directory to fetch into.
 struct Scratch {
     dir: TempDir,
+    /// Where to fetch to, if not into it.
+    target_in: Option<PathBuf>,
 }
 
 impl Scratch {
     fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
+            target_in: None,
         }
     }
 
+    fn parent(&self) -> &Path {
+        self.target_in.as_deref().unwrap_or(self.dir.path())
+    }
+
     fn target(&self) -> PathBuf {
-        self.dir.path().join("s-t01000-7.1")
+        self.parent().join("s-t01000-7.1")
     }
 
     fn order(&self, url: String, kind: Kind) -> Order {
@@ -36,8 +49,25 @@ impl Scratch {
             url,
             token: Some("a.b.c".into()),
             target: self.target(),
+            record: None,
+            mark_bytes: MARK_BYTES,
             kind,
+            expect: Expect::default(),
             progress_timeout,
+            limits: Arc::default(),
+        }
+    }
+
+    fn record(&self) -> PathBuf {
+        self.parent().join("s-t01000-7.2")
+    }
+
+    /// An order whose rests are kept; marks are made at each piece.
+    fn kept(&self, url: String, kind: Kind) -> Order {
+        Order {
+            record: Some(self.record()),
+            mark_bytes: 1,
+            ..self.order(url, kind)
         }
     }
 

@@ -69,8 +69,42 @@ impl Server {
         }
     }
 
+    /// Answers every connection until it is dropped, as `answer` says to the request.
+    pub fn answering(mut answer: impl FnMut(&str) -> Answer + Send + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let (tell, requests) = mpsc::channel();
+        let (release, released) = mpsc::channel::<()>();
+        let thread = thread::spawn(move || {
+            for socket in listener.incoming() {
+                let mut socket = socket.unwrap();
+                let request = read_request(&mut socket);
+                if request.is_empty() {
+                    return;
+                }
+                let answer = answer(&request);
+                let _ = tell.send(request);
+                let _ = socket.write_all(&answer.bytes);
+                if matches!(answer.end, End::Hold) {
+                    let _ = released.recv();
+                }
+            }
+        });
+        Self {
+            address,
+            requests,
+            release: Some(release),
+            thread: Some(thread),
+        }
+    }
+
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Ends the silence of all that hold.
+    pub fn release(&mut self) {
+        self.release.take();
     }
 
     /// The next request that came in.
@@ -82,6 +116,8 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.release.take();
+        // An empty request ends the one that answers everything; the others have ended by themselves.
+        let _ = TcpStream::connect(self.address);
         if let Some(thread) = self.thread.take() {
             let ended = thread.join();
             assert!(
@@ -98,6 +134,45 @@ fn read_request(socket: &mut TcpStream) -> String {
         text.push(byte[0]);
     }
     String::from_utf8(text).unwrap()
+}
+
+/// What Go's file server makes of a request for a file: ranges from a start on, `If-Range`, no `ETag`.
+pub fn as_lotus(request: &str, content: &[u8], modified: &str) -> Vec<u8> {
+    let field = |name: &str| {
+        let mut lines = request.split("\r\n");
+        lines.find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+    };
+    let fields = format!(
+        "Content-Type: {FILE}\r\nLast-Modified: {modified}\r\nDate: Sun, 06 Nov 1994 09:00:00 GMT"
+    );
+    let start: Option<usize> = field("Range")
+        .and_then(|range| {
+            range
+                .strip_prefix("bytes=")?
+                .strip_suffix('-')?
+                .parse()
+                .ok()
+        })
+        .filter(|_| field("If-Range").is_none_or(|validator| validator == modified));
+    let size = content.len();
+    match start {
+        Some(start) if start >= size => with_head(
+            &format!("416 Range\r\nContent-Range: bytes */{size}\r\nContent-Length: 0"),
+            b"",
+        ),
+        Some(start) => with_head(
+            &format!(
+                "206 Partial Content\r\n{fields}\r\nContent-Range: bytes {start}-{}/{size}\r\nContent-Length: {}",
+                size - 1,
+                size - start
+            ),
+            &content[start..],
+        ),
+        None => with_head(
+            &format!("200 OK\r\n{fields}\r\nContent-Length: {size}"),
+            content,
+        ),
+    }
 }
 
 /// A head and a body, with the body's length.
