@@ -96,6 +96,15 @@ pub struct FetchProgress {
     pub held_back_ms: f64,
 }
 
+/// How much may be received.
+#[napi(object, use_nullable = true)]
+pub struct FetchRates {
+    /// In all; null: as much as comes.
+    pub bytes_per_second: Option<f64>,
+    /// From each peer; null: as much as comes.
+    pub bytes_per_second_per_peer: Option<f64>,
+}
+
 /// Bytes per second that the fetches which share it may receive.
 #[napi]
 #[derive(Default)]
@@ -111,11 +120,14 @@ impl FetchLimits {
         Self::default()
     }
 
-    /// Sets both limits in bytes per second, null for none; running fetches follow at once.
+    /// Sets both limits; running fetches follow at once.
     #[napi(catch_unwind)]
-    pub fn set(&self, in_all: Option<f64>, per_peer: Option<f64>) -> Result<()> {
+    pub fn set(&self, rates: FetchRates) -> Result<()> {
         let rate = |value: Option<f64>| value.map(|rate| whole("a limit", rate)).transpose();
-        self.shared.set(rate(in_all)?, rate(per_peer)?);
+        self.shared.set(
+            rate(rates.bytes_per_second)?,
+            rate(rates.bytes_per_second_per_peer)?,
+        );
         Ok(())
     }
 }

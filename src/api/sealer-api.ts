@@ -6,7 +6,7 @@ import { PERMISSIONS } from '../protocol/method.ts'
 import { methodsOf } from '../protocol/methods-of.ts'
 import { openRpcDocument } from '../protocol/openrpc.ts'
 import { indexMethods, returnMethods, sealerMethods, spaceMethods } from '../protocol/sealer-methods.ts'
-import { type FsStat, MINER_API_VERSION, type NodeInfo } from '../protocol/types.ts'
+import { type FetchLimitsNow, type FsStat, MINER_API_VERSION, type NodeInfo } from '../protocol/types.ts'
 import { releaseReservation } from '../scheduler/release-reservation.ts'
 import type { Scheduler } from '../scheduler/scheduler.ts'
 import { minerAddress } from '../sectors/sector-id.ts'
@@ -78,6 +78,8 @@ function ownStorageMethods(parts: SealerParts) {
     StorageRedeclareLocal: (id: string | null, drop: boolean) => storage.redeclare(id, drop),
     StorageStat: (id: string) => statOf(parts, id),
     StorageTiers: () => storage.tiers(),
+    FetchLimits: async () => storage.fetchLimits(),
+    SetFetchLimits: async (limits: FetchLimitsNow) => storage.setFetchLimits(limits),
     Transfers: async () => storage.transfers(),
     Quarantine: () => storage.quarantine(),
     QuarantineRestore: (name: string) => storage.restoreQuarantined(name),

@@ -34,6 +34,8 @@ export async function nodeOptions({ settings, log, clock }: Daemon): Promise<Omi
 export function storageSettings({ Storage: storage, Space: space }: Settings): StorageSettings {
   return {
     parallelFetchLimit: storage.ParallelFetchLimit,
+    fetchRate: storage.FetchRate,
+    fetchRatePerPeer: storage.FetchRatePerPeer,
     progressTimeoutMs: storage.ProgressTimeout,
     heartbeatMs: storage.HeartbeatInterval,
     reconcileMs: storage.ReconcileInterval,

@@ -4,6 +4,7 @@ import { parseBytes } from '../base/bytes.ts'
 import { SealyardError } from '../base/errors.ts'
 import type { SealerApi, WorkerApi } from '../protocol/apis.ts'
 import { initStoragePath } from '../storage/init-storage-path.ts'
+import { fetchLimitsCommand } from './fetch-limits-command.ts'
 import { type NodeKind, sealerClient, workerClient } from './nodes.ts'
 import { tellNesting, tellOddities } from './path-oddities.ts'
 import { collectNames, terminal } from './program.ts'
@@ -24,6 +25,8 @@ interface AttachFlags {
 
 type StorageOwner = Pick<
   SealerApi & WorkerApi,
+  | 'FetchLimits'
+  | 'SetFetchLimits'
   | 'StorageAddLocal'
   | 'StorageDetachLocal'
   | 'StorageLocal'
@@ -36,11 +39,11 @@ type StorageOwner = Pick<
   | 'SettleMove'
 >
 
-/** `storage attach|detach|redeclare|tiers` and the upkeep, the same on both daemons. */
+/** `storage attach|detach|redeclare|tiers|limits` and the upkeep, the same on both daemons. */
 export function ownStorageCommands(kind: NodeKind, repo: () => string | undefined): Command[] {
   const owner = async (): Promise<StorageOwner> =>
     kind === 'sealer' ? sealerClient(repo(), terminal.env) : workerClient(repo(), terminal.env)
-  return [attach(owner), detach(owner), redeclare(owner), tiers(owner), ...upkeepCommands(owner)]
+  return [attach(owner), detach(owner), redeclare(owner), tiers(owner), fetchLimitsCommand(owner), ...upkeepCommands(owner)]
 }
 
 function attach(owner: () => Promise<StorageOwner>): Command {

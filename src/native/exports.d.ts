@@ -3,13 +3,27 @@
 /** One download of a sector file or cache directory. */
 export declare class Fetch {
   /** Prepares it; nothing happens before `run`. */
-  constructor(order: FetchOrder)
+  constructor(order: FetchOrder, limits: FetchLimits)
   /** Downloads on a thread of its own; only the first call does. */
   run(): Promise<FetchOutcome>
   /** Bytes so far. */
   progress(): FetchProgress
-  /** Ends it soon, as cancelled. */
+  /** Ends it soon, as cancelled; nothing of it is kept. */
   cancel(): void
+  /** Ends it soon, as interrupted; what the next one can go on from is kept. */
+  interrupt(): void
+  /** Receives nothing until `proceed`. */
+  pause(): void
+  /** Goes on after a pause. */
+  proceed(): void
+}
+
+/** Bytes per second that the fetches which share it may receive. */
+export declare class FetchLimits {
+  /** Without any limit. */
+  constructor()
+  /** Sets both limits; running fetches follow at once. */
+  set(rates: FetchRates): void
 }
 
 /** The one public port of a node. */
@@ -121,10 +135,19 @@ export interface FetchOrder {
   url: string
   /** Sent to that host and port only. */
   token: string | null
-  /** Absolute path of the private file or directory to make; must not exist. */
+  /** Absolute path of the private file or directory to make; without a record it must not exist. */
   target: string
+  /**
+   * Name beside the target under which is kept how far it is. With one, a fetch that fails leaves what the next
+   * one from the same URL goes on from. After one that succeeded, it is the caller's to remove.
+   */
+  record: string | null
   /** What to expect. */
   kind: 'file' | 'directory'
+  /** Length that a single file must have. */
+  expectedBytes: number | null
+  /** BLAKE3 hash that a single file must have, hexadecimal. */
+  expectedHash: string | null
   /** No byte for this long ends the fetch. */
   progressTimeoutMs: number
 }
@@ -132,24 +155,36 @@ export interface FetchOrder {
 /** How a fetch ended. */
 export type FetchOutcome =
   | { outcome: 'fetched'; /** Sum of the files' lengths. */
-    bytes: number; /** What was written. */
+    bytes: number; /** Those of them that an earlier fetch had brought. */
+    bytesResumed: number; /** What was written. */
     files: Array<FetchedFile>; /** Time taken. */
     seconds: number; /** The server's validator. */
   etag: string | null }
   | { outcome: 'failed'; /** What went wrong. */
-    code: 'not-here' | 'unauthorized' | 'incomplete' | 'network' | 'refused-name' | 'timeout' | 'io' | 'cancelled'; /** In words. */
+    code: 'not-here' | 'unauthorized' | 'incomplete' | 'network' | 'refused-name' | 'timeout' | 'io' | 'damaged' | 'cancelled' | 'interrupted'; /** In words. */
     detail: string; /** HTTP status, when there was an answer. */
     status: number | null; /** The kernel's error number. */
     errno: number | null; /** What could not be written, or was refused. */
-    path: string | null; /** Body bytes received before it. */
-  bytesDone: number }
+    path: string | null; /** Bytes that were here when it happened. */
+    bytesDone: number; /** Bytes that stay, durable, for the next fetch from the same URL. */
+  bytesKept: number }
 
 /** How far a fetch is. */
 export interface FetchProgress {
-  /** Body bytes received. */
+  /** Bytes that are here, those of an earlier fetch included. */
   doneBytes: number
   /** Length of the body, once known. */
   totalBytes: number | null
+  /** Time in which we did not want to receive: paused, or at a limit. */
+  heldBackMs: number
+}
+
+/** How much may be received. */
+export interface FetchRates {
+  /** In all; null: as much as comes. */
+  bytesPerSecond: number | null
+  /** From each peer; null: as much as comes. */
+  bytesPerSecondPerPeer: number | null
 }
 
 /** The hash of a file that was copied. */

@@ -88,7 +88,7 @@ export class FetchLimits {
 
   /** Running downloads follow at once. Null: no limit. */
   set(limits: { bytesPerSecond: number | null; bytesPerSecondPerPeer: number | null }): void {
-    this.native.set(limits.bytesPerSecond, limits.bytesPerSecondPerPeer)
+    this.native.set(limits)
   }
 }
 

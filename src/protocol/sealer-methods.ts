@@ -346,6 +346,18 @@ export const sealerMethods = {
     result: list(t.transfer),
     summary: 'Moves and fetches on the sealer itself',
   }),
+  'Sealyard.FetchLimits': method({
+    permission: 'read',
+    params: [],
+    result: t.fetchLimits,
+    summary: 'How many files this node fetches at a time, and how fast',
+  }),
+  'Sealyard.SetFetchLimits': method({
+    permission: 'admin',
+    params: [t.fetchLimits],
+    result: nothing,
+    summary: 'Changes that until the node stops; running fetches follow',
+  }),
   'Sealyard.StorageTiers': method({
     permission: 'read',
     params: [],

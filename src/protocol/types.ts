@@ -346,6 +346,16 @@ export const transfer = z.object({
 })
 export type Transfer = z.output<typeof transfer>
 
+/** What a node's downloads keep to. */
+export const fetchLimits = z.object({
+  /** At a time; at least 1. */
+  fetches: whole,
+  /** Received in all, and from each other node; 0: no limit. */
+  bytesPerSecond: bytes,
+  bytesPerSecondPerPeer: bytes,
+})
+export type FetchLimitsNow = z.output<typeof fetchLimits>
+
 /** Tiers between a worker's storage paths, as tried. */
 export const pathTier = z.object({ from: z.string(), to: z.string(), tier })
 export type PathTier = z.output<typeof pathTier>

@@ -121,6 +121,18 @@ export const workerMethods = {
     result: list(t.transfer),
     summary: 'Moves and fetches, running and the latest done, with progress',
   }),
+  'Sealyard.FetchLimits': method({
+    permission: 'read',
+    params: [],
+    result: t.fetchLimits,
+    summary: 'How many files this node fetches at a time, and how fast',
+  }),
+  'Sealyard.SetFetchLimits': method({
+    permission: 'admin',
+    params: [t.fetchLimits],
+    result: nothing,
+    summary: 'Changes that until the node stops; running fetches follow',
+  }),
   'Sealyard.StorageTiers': method({
     permission: 'read',
     params: [],

@@ -88,7 +88,8 @@ export class FinishingTasks {
           sector,
           task: TASK.UNS,
           selector: { kind: 'alloc', bits: UNSEALED, pathKind: 'sealing' },
-          brings: { files: fileBytes(sector, 'finalized', ['sealed', 'cache']), pathKind: 'sealing' },
+          // Unsealing reads the sealed file alone; a node of the field that wants the cache too fetches it itself.
+          brings: { files: fileBytes(sector, 'finalized', ['sealed']), pathKind: 'sealing' },
           mode: 'copy',
           invoke: ({ connection }) =>
             connection.api.UnsealPiece(sector, 0, size, ticket, { '/': unsealedCid }),

@@ -13,6 +13,8 @@ export type StorageErrorCode =
   /** `sectorstore.json` is missing or is not one. */
   | 'BAD_METAFILE'
   | 'ALREADY_INITIALISED'
+  /** A limit of downloads that is no number of them, or of bytes. */
+  | 'BAD_LIMIT'
   | 'DUPLICATE_PATH'
   /** What should be a storage path is no directory, or cannot be written to. */
   | 'BAD_PATH'

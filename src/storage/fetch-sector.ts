@@ -1,18 +1,16 @@
-import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-import PQueue from 'p-queue'
 import pRetry from 'p-retry'
 import { describeError } from '../base/errors.ts'
-import { Fetch, type Fetched } from '../native/fetch.ts'
-import { FILE_TYPE_BIT, isDirectoryType, type SectorFileType } from '../sectors/file-types.ts'
+import { FILE_TYPE_BIT, type SectorFileType } from '../sectors/file-types.ts'
 import { sealProof } from '../sectors/proof-types.ts'
 import { type SectorRef, sectorName } from '../sectors/sector-id.ts'
 import { neededSpace, type PathKind, reportedSpace } from '../sectors/space-tables.ts'
-import { completePhase, wholeFileProblem } from './cache-completeness.ts'
-import { commitFetched } from './commit-fetched.ts'
+import { download, FIRST_RETRY_MS } from './download.ts'
+import { DownloadLimits } from './download-limits.ts'
 import { asStorageError, type StorageError, storageError } from './errors.ts'
 import { asFetchFailure, isWorthRetry, noSourceGave } from './fetch-failures.ts'
-import { findSources, removeAtSource, type Source } from './fetch-sources.ts'
+import { findSources, keptFirst, removeAtSource, type Source } from './fetch-sources.ts'
+import { HolderSpeeds } from './holder-speeds.ts'
+import { downloadPlace, keptFrom } from './kept-download.ts'
 import { storeTypes } from './move-sector.ts'
 import type { StorageParts } from './parts.ts'
 import { firstSound, fits, noRoom, rankedPaths } from './path-choice.ts'
@@ -22,7 +20,6 @@ export type FetchMode = 'move' | 'copy'
 
 /** Rounds over all sources before a fetch is given up. */
 const RETRIES = 2
-const FIRST_RETRY_MS = 1000
 
 /** One sector file that this node lacks. */
 interface Job {
@@ -35,11 +32,12 @@ interface Job {
 /** Brings sector files from where they lie to a path of this node, a few at a time, each only once at a time. */
 export class Fetcher {
   readonly #parts: StorageParts
-  readonly #downloads: PQueue
+  readonly #speeds = new HolderSpeeds()
+  readonly limits: DownloadLimits
 
   constructor(parts: StorageParts) {
     this.#parts = parts
-    this.#downloads = new PQueue({ concurrency: parts.settings.parallelFetchLimit })
+    this.limits = new DownloadLimits(parts.settings)
   }
 
   /**
@@ -91,7 +89,7 @@ export class Fetcher {
     const proof = sealProof(sector.ProofType)
     const neededBytes = neededSpace(type, proof, kind)
     const reportedBytes = reportedSpace(type, proof.sectorSize, kind)
-    const ranked = await this.#targets(job)
+    const ranked = await keptPathsFirst(this.#parts, job, await this.#targets(job))
     let refusal: unknown = noRoom(job)
     for (const path of ranked) {
       const target = await firstSound(this.#parts, [path])
@@ -134,17 +132,22 @@ export class Fetcher {
   }
 
   async #oneRound(job: Job, target: StoragePath, sources: readonly Source[]): Promise<Source> {
+    const { sector, type, signal } = job
+    const tools = { parts: this.#parts, limits: this.limits, speeds: this.#speeds }
+    const place = downloadPlace(this.#parts.operations, target, type, sector.ID)
+    const ordered = keptFirst(this.#parts, sources, await keptFrom(place))
     const failures: StorageError[] = []
-    for (const source of sources) {
+    for (const [at, source] of ordered.entries()) {
       try {
-        await this.#downloads.add(() => this.#fromOne(job, target, source), { signal: job.signal })
+        const others = ordered.slice(at + 1)
+        await this.limits.run(() => download(tools, { sector, type, target, source, others, signal }), signal)
         return source
       } catch (cause) {
-        job.signal.throwIfAborted()
-        const failure = asFetchFailure(cause, source, job.sector.ID)
+        signal.throwIfAborted()
+        const failure = asFetchFailure(cause, source, sector.ID)
         this.#parts.log.warn('a source did not give a sector file', {
-          sector: sectorName(job.sector.ID),
-          type: job.type,
+          sector: sectorName(sector.ID),
+          type,
           url: source.url,
           error: describeError(failure),
         })
@@ -154,83 +157,24 @@ export class Fetcher {
         failures.push(failure)
       }
     }
-    throw noSourceGave(failures, job.type, job.sector.ID)
-  }
-
-  async #fromOne(job: Job, target: StoragePath, source: Source): Promise<void> {
-    const { sector, type } = job
-    const parts = this.#parts
-    const op = parts.operations.next()
-    const temporary = join(target.fetchingOf(type), `${sectorName(sector.ID)}.${op}`)
-    await mkdir(target.fetchingOf(type), { recursive: true, mode: 0o755 })
-    const fetch = new Fetch({
-      url: source.url,
-      token: await parts.fetchToken(),
-      target: temporary,
-      kind: isDirectoryType(type) ? 'directory' : 'file',
-      progressTimeoutMs: parts.settings.progressTimeoutMs,
-    })
-    const start = {
-      id: op,
-      sector: sector.ID,
-      fileType: FILE_TYPE_BIT[type],
-      from: source.pathId,
-      to: target.id,
-    }
-    try {
-      await parts.transfers.follow(
-        { ...start, method: 'network', totalBytes: 0 },
-        () => progressOf(fetch),
-        async () => {
-          const fetched = await runUntil(fetch, job.signal)
-          await this.#admit(job, target, fetched)
-          await target.assertIdentity()
-          await commitFetched(temporary, target.fileOf(type, sector.ID), isDirectoryType(type))
-          return { method: 'network', bytes: fetched.bytes }
-        },
-      )
-    } catch (error) {
-      await rm(temporary, { recursive: true, force: true })
-      throw error
-    }
-  }
-
-  /** A download may have arrived whole and still be part of a file: lotus ends a broken archive politely. */
-  async #admit({ sector, type }: Job, target: StoragePath, fetched: Fetched): Promise<void> {
-    const proof = sealProof(sector.ProofType)
-    const incomplete = (problem: string) =>
-      storageError({
-        code: 'INCOMPLETE',
-        level: 'temporary',
-        message: `what arrived of ${type} of ${sectorName(sector.ID)} is not whole: ${problem}`,
-        sector: sector.ID,
-      })
-    if (!isDirectoryType(type)) {
-      const problem = wholeFileProblem(type, proof, fetched.bytes)
-      if (problem !== null) throw incomplete(problem)
-    } else if (type === 'cache') {
-      const verdict = completePhase(proof, fetched.files)
-      if (verdict.phase === null) throw incomplete(verdict.problem)
-      // What it was made from is not known here; how far it has come is.
-      await this.#parts.records.put(sector.ID, target.id, { ticket: '', pieces: [], phase: verdict.phase })
-    } else if (fetched.files.length === 0) throw incomplete('the directory is empty')
+    throw noSourceGave(failures, type, sector.ID)
   }
 }
 
-async function runUntil(fetch: Fetch, signal: AbortSignal): Promise<Fetched> {
-  signal.throwIfAborted()
-  const cancel = () => fetch.cancel()
-  signal.addEventListener('abort', cancel, { once: true })
-  try {
-    return await fetch.run()
-  } finally {
-    signal.removeEventListener('abort', cancel)
-  }
-}
-
-function progressOf(fetch: Fetch) {
-  const { doneBytes, totalBytes } = fetch.progress()
-  return { bytes: doneBytes, total: totalBytes }
+/** A path on which a cut download of the file lies goes before the others: it goes on there. */
+async function keptPathsFirst(
+  parts: StorageParts,
+  { sector, type }: Job,
+  ranked: readonly StoragePath[],
+): Promise<StoragePath[]> {
+  const kept = await Promise.all(
+    ranked.map((path) => keptFrom(downloadPlace(parts.operations, path, type, sector.ID))),
+  )
+  const has = (url: string | null | undefined) => url !== null && url !== undefined
+  return [
+    ...ranked.filter((_path, at) => has(kept[at])),
+    ...ranked.filter((_path, at) => !has(kept[at])),
+  ]
 }
 
 function anySignal(mine: AbortSignal | undefined, other: AbortSignal): AbortSignal {

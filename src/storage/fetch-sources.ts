@@ -41,6 +41,13 @@ export async function findSources(
     .map(({ holder, url }) => ({ pathId: holder.ID, url, canStore: holder.CanStore, stores }))
 }
 
+/** The source that a cut download came from before the others of its distance: the others begin anew. */
+export function keptFirst(parts: StorageParts, sources: readonly Source[], kept: string | null): Source[] {
+  const own = hostOf(parts.url)
+  const rank = (source: Source) => 2 * distance(own, source.url) + (source.url === kept ? 0 : 1)
+  return [...sources].sort((a, b) => rank(a) - rank(b))
+}
+
 /**
  * Ends a move from another node: its copy goes, ours stays by its ID, should the node see that path too. A
  * failure leaves two copies, and says so. A store is never emptied for the sake of a seal path.
@@ -81,6 +88,7 @@ function distance(own: string, url: string): number {
   return hostOf(url) === own ? 0 : 1
 }
 
-function hostOf(url: string): string {
+/** Host of a node, by which speeds are remembered; empty for what is no URL. */
+export function hostOf(url: string): string {
   return URL.canParse(url) ? new URL(url).hostname : ''
 }

@@ -11,6 +11,8 @@ import type { StoragePath } from './storage-path.ts'
 const BEING_REMOVED = /^removed-[0-9a-f]+-\d+$/
 /** Untouched for so long, nobody is unlinking it any more: another daemon on a shared path might be. */
 const ABANDONED_MS = 600_000
+/** A download that nobody has gone on with for so long is not wanted any more; a working day of a broken network is. */
+const KEPT_MS = 24 * 3600_000
 
 /**
  * Clears what an earlier run of this node left half done on a path: its own downloads and scratch, known by their
@@ -30,8 +32,9 @@ export async function clearLeftovers(parts: StorageParts, path: StoragePath): Pr
 
 async function clearDownloads(parts: StorageParts, path: StoragePath): Promise<void> {
   const { mover, log } = parts
+  const kept = await keptDownloads(parts, path)
   for (const leftover of await mover.leftovers(path.directory)) {
-    if (leftover.owned) continue
+    if (leftover.owned || kept.has(leftover.name)) continue
     const fields = { storagePath: path.id, file: leftover.name, size: formatBytes(leftover.bytes) }
     if (mayGo(parts, leftover)) {
       await mover.discard(path.directory, leftover.name)
@@ -42,6 +45,43 @@ async function clearDownloads(parts: StorageParts, path: StoragePath): Promise<v
         fields,
       )
     }
+  }
+}
+
+/**
+ * Downloads of this node that were cut and can be gone on from: the data with its record, not too old.
+ * @returns names below the path of both
+ */
+async function keptDownloads(parts: StorageParts, path: StoragePath): Promise<ReadonlySet<string>> {
+  const { mover, operations, clock } = parts
+  const all = await mover.leftovers(path.directory)
+  const modified = new Map(all.map(({ name, modifiedMs }) => [name, modifiedMs]))
+  const kept = new Set<string>()
+  for (const { name, modifiedMs } of all) {
+    const { data, record } = operations.resumable(name.slice(0, name.lastIndexOf('.')))
+    // The record is written with each mark, so its age is that of the download.
+    if (name === record && modified.has(data) && clock.now() - modifiedMs < KEPT_MS) kept.add(name).add(data)
+  }
+  return kept
+}
+
+/** Removes cut downloads that nobody has gone on with: the sector went elsewhere, or is no more. */
+export async function forgetOldDownloads(parts: StorageParts, path: StoragePath): Promise<void> {
+  const { mover, operations, locks, log } = parts
+  const kept = await keptDownloads(parts, path)
+  for (const { name } of await mover.leftovers(path.directory)) {
+    const suffix = name.slice(name.lastIndexOf('.') + 1)
+    if (!operations.isResumable(suffix) || kept.has(name)) continue
+    const [type = '', , leaf = ''] = name.split('/')
+    // Under the file's lock, and looked at again: a fetch may just have taken it up.
+    await locks.run(`${type}/${leaf.slice(0, leaf.lastIndexOf('.'))}`, async () => {
+      if ((await keptDownloads(parts, path)).has(name)) return
+      await mover.discard(path.directory, name)
+      log.info('a download that was cut and not gone on with was removed', {
+        storagePath: path.id,
+        file: name,
+      })
+    })
   }
 }
 

@@ -1,5 +1,6 @@
 import type {
   CopyEngines,
+  FetchLimitsNow,
   FsStat,
   InterruptedMove,
   PathTier,
@@ -65,6 +66,9 @@ export interface NodeStorage {
   /** How sector files are copied, and what works on each path that can be used. */
   copyEngines(): Promise<CopyEngines>
   transfers(): Transfer[]
+  fetchLimits(): FetchLimitsNow
+  /** Running downloads follow. @throws StorageError BAD_LIMIT */
+  setFetchLimits(limits: FetchLimitsNow): void
   /** @throws StorageError NOT_HELD, NO_SPACE, NO_PATH; nothing is held then */
   acquire(request: AcquireRequest): Promise<AcquiredFiles>
   /**

@@ -17,6 +17,9 @@ import type { Transfers } from './transfers.ts'
 export interface StorageSettings {
   /** Downloads at a time; the field's worker has 5. */
   readonly parallelFetchLimit: number
+  /** Bytes per second that downloads may receive, in all and from one node; 0 (the default): as many as come. */
+  readonly fetchRate?: number
+  readonly fetchRatePerPeer?: number
   /** No byte for this long ends a download. */
   readonly progressTimeoutMs: number
   /** How often a path's health is reported; the field's 10 s. */

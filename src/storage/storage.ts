@@ -4,6 +4,7 @@ import { Mover } from '../native/mover.ts'
 import { unsealedAllocated } from '../native/unsealed.ts'
 import type {
   CopyEngines,
+  FetchLimitsNow,
   FsStat,
   InterruptedMove,
   PathTier,
@@ -22,6 +23,7 @@ import { asStorageError, storageError } from './errors.ts'
 import { Fetcher, type FetchMode } from './fetch-sector.ts'
 import { gatherParts, type StorageOptions } from './gather-parts.ts'
 import { Heartbeat } from './heartbeat.ts'
+import { forgetOldDownloads } from './leftovers.ts'
 import { moveToStore } from './move-to-store.ts'
 import type { AcquiredFiles, AcquireRequest, LocalFile, NodeStorage } from './node-storage.ts'
 import type { StorageParts } from './parts.ts'
@@ -153,6 +155,15 @@ export class Storage implements NodeStorage {
 
   transfers(): Transfer[] {
     return this.#parts.transfers.list()
+  }
+
+  fetchLimits(): FetchLimitsNow {
+    return this.#fetcher.limits.now()
+  }
+
+  setFetchLimits(limits: FetchLimitsNow): void {
+    this.#fetcher.limits.set(limits)
+    this.#parts.log.info('limits of downloads were changed', { ...limits })
   }
 
   acquire(request: AcquireRequest): Promise<AcquiredFiles> {
@@ -333,6 +344,7 @@ export class Storage implements NodeStorage {
       try {
         await this.#settle()
         await this.#attachments.reconcile()
+        for (const path of this.#parts.paths.usable()) await forgetOldDownloads(this.#parts, path)
         this.#watch?.follow()
         await this.#recovery?.run()
       } catch (error) {

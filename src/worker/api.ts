@@ -2,7 +2,7 @@ import { isSealyardError } from '../base/errors.ts'
 import { type Log, parseLogLevel } from '../base/log.ts'
 import type { WorkerApi } from '../protocol/apis.ts'
 import { openRpcDocument } from '../protocol/openrpc.ts'
-import { type NodeInfo, WORKER_API_VERSION, type WorkerInfo } from '../protocol/types.ts'
+import { type FetchLimitsNow, type NodeInfo, WORKER_API_VERSION, type WorkerInfo } from '../protocol/types.ts'
 import { workerMethods } from '../protocol/worker-methods.ts'
 import type { SectorFileType } from '../sectors/file-types.ts'
 import { type SectorId, sectorName } from '../sectors/sector-id.ts'
@@ -134,6 +134,8 @@ function storageCalls({
     InterruptedMoves: async () => storage.interruptedMoves(),
     SettleMove: (op) => storage.settleMove(op),
     CopyEngines: () => storage.copyEngines(),
+    FetchLimits: async () => storage.fetchLimits(),
+    SetFetchLimits: async (limits: FetchLimitsNow) => storage.setFetchLimits(limits),
   }
 }
 

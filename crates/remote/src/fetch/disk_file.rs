@@ -15,7 +15,7 @@ use sys::{Errno, Result, extents, files};
 /// Zeros are left out in whole, aligned stretches of this size: smaller holes would cost more calls than they
 /// save blocks.
 const HOLE: usize = 64 << 10;
-const ZEROS: [u8; HOLE] = [0; HOLE];
+static ZEROS: [u8; HOLE] = [0; HOLE];
 /// Where we drop cached pages ourselves: bytes behind the newest that have had time to reach the disk.
 const WINDOW: u64 = 8 << 20;
 /// RWF_DONTCACHE (Linux 6.14): written back at once, then dropped by the kernel itself.

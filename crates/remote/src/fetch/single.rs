@@ -52,7 +52,9 @@ impl Held {
         let file = DiskFile::new(files::open_to_write(place.dir, place.leaf).ok()?);
         let stat = file.stat().ok()?;
         let fits = mark.offset > 0 && mark.offset <= mark.total && stat.size >= mark.offset;
-        (fits && stat.kind == files::Kind::File).then(|| Self {
+        // A second name: a crash came between giving this file its final name and taking the private one away.
+        let alone = stat.kind == files::Kind::File && stat.links == 1;
+        (fits && alone).then(|| Self {
             file,
             offset: mark.offset,
             total: mark.total,

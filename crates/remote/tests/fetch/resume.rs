@@ -196,6 +196,20 @@ fn what_the_record_was_not_made_of_is_replaced() {
 }
 
 #[test]
+fn a_file_that_has_got_another_name_is_not_written_to() {
+    let (scratch, whole) = (Scratch::new(), content(13, 4 * MIB));
+    let served = whole.clone();
+    let (_server, order) = cut_at(&scratch, &whole, 3 * MIB, move |request| {
+        as_lotus(request, &served, OLD)
+    });
+    let named = scratch.dir.path().join("named");
+    std::fs::hard_link(scratch.target(), &named).unwrap();
+    let before = std::fs::read(&named).unwrap();
+    assert_eq!(run(&order).unwrap().bytes_resumed, 0);
+    assert!(is(&named, &before) && is(&scratch.target(), &whole));
+}
+
+#[test]
 fn another_url_is_never_gone_on_from() {
     let (scratch, old, new) = (Scratch::new(), content(7, 4 * MIB), content(8, 4 * MIB));
     let (_server, mut order) = cut_at(&scratch, &old, 3 * MIB, |_| unreachable!());
