@@ -26,7 +26,8 @@ export function fetchLimitsCommand(owner: () => Promise<LimitsOwner>): Command {
       const client = await owner()
       const now = await client.FetchLimits()
       const wanted = changed(now, flags)
-      const isChange = flags.fetches !== undefined || flags.rate !== undefined || flags.ratePerPeer !== undefined
+      const isChange =
+        flags.fetches !== undefined || flags.rate !== undefined || flags.ratePerPeer !== undefined
       if (isChange) await client.SetFetchLimits(wanted)
       terminal.stdout.write(flags.json ? `${JSON.stringify(wanted, null, 2)}\n` : words(wanted, isChange))
     })
@@ -44,7 +45,10 @@ function changed(now: FetchLimitsNow, { fetches, rate, ratePerPeer }: LimitFlags
   }
 }
 
-function words({ fetches, bytesPerSecond, bytesPerSecondPerPeer }: FetchLimitsNow, isChange: boolean): string {
+function words(
+  { fetches, bytesPerSecond, bytesPerSecondPerPeer }: FetchLimitsNow,
+  isChange: boolean,
+): string {
   const rate = (bytes: number) => (bytes === 0 ? 'no limit' : `${formatBytes(bytes)}/s`)
   const until = isChange ? 'in force until the node stops; config.toml has what it starts with\n' : ''
   return (

@@ -171,10 +171,7 @@ async function keptPathsFirst(
     ranked.map((path) => keptFrom(downloadPlace(parts.operations, path, type, sector.ID))),
   )
   const has = (url: string | null | undefined) => url !== null && url !== undefined
-  return [
-    ...ranked.filter((_path, at) => has(kept[at])),
-    ...ranked.filter((_path, at) => !has(kept[at])),
-  ]
+  return [...ranked.filter((_path, at) => has(kept[at])), ...ranked.filter((_path, at) => !has(kept[at]))]
 }
 
 function anySignal(mine: AbortSignal | undefined, other: AbortSignal): AbortSignal {

@@ -4,7 +4,13 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
-import { Fetch, FetchError, type FetchErrorCode, type FetchOptions } from '../../src/native/fetch.ts'
+import {
+  Fetch,
+  FetchError,
+  type FetchErrorCode,
+  FetchLimits,
+  type FetchOptions,
+} from '../../src/native/fetch.ts'
 
 const FILE = { 'content-type': 'application/octet-stream' }
 const TAR = { 'content-type': 'application/x-tar' }
@@ -156,4 +162,86 @@ test('https is refused in words, and a fetch runs once', async (t) => {
   t.throws(() => new Fetch({ ...options('file'), progressTimeoutMs: Number.NaN }), {
     message: /progressTimeoutMs/,
   })
+})
+
+/** A server of one file that answers a range as lotus does, and cuts its first answer. */
+function cutOnce(content: Buffer, at: number): { answer: RequestListener; ranges: (string | undefined)[] } {
+  const ranges: (string | undefined)[] = []
+  return {
+    ranges,
+    answer: (request, response) => {
+      const range = request.headers.range
+      ranges.push(range)
+      const start = Number(/^bytes=(\d+)-$/.exec(range ?? '')?.[1] ?? 0)
+      const isValid = range === undefined || request.headers['if-range'] === '"1-2"'
+      const head = { ...FILE, etag: '"1-2"', 'content-length': content.length - start }
+      const part = { 'content-range': `bytes ${start}-${content.length - 1}/${content.length}` }
+      response.writeHead(
+        range === undefined ? 200 : isValid ? 206 : 416,
+        range === undefined ? head : { ...head, ...part },
+      )
+      if (ranges.length > 1) response.end(content.subarray(start))
+      else response.write(content.subarray(0, at), () => response.destroy())
+    },
+  }
+}
+
+test('a cut download goes on from its record', async (t) => {
+  const content = Buffer.from(Array.from({ length: 3_500_000 }, (_, at) => (at * 7 + (at >> 8)) % 251))
+  const { answer, ranges } = cutOnce(content, 2_500_000)
+  const { directory, target, options } = await serve(t, answer)
+  const order = { ...options('file'), record: join(directory, 's-t01000-7.2') }
+  const error = await failure(t, new Fetch(order), 'incomplete')
+  t.is(error.bytesKept, 2 << 20)
+  t.deepEqual(readdirSync(directory).sort(), ['s-t01000-7.1', 's-t01000-7.2'])
+  const fetched = await new Fetch({ ...order, expectedBytes: content.length }).run()
+  t.is(fetched.bytesResumed, 2 << 20)
+  t.true(readFileSync(target).equals(content))
+  t.deepEqual(ranges, [undefined, `bytes=${(2 << 20) - (256 << 10)}-`])
+})
+
+test('a length or a hash that was expected is demanded', async (t) => {
+  const content = Buffer.alloc(5000, 'x')
+  const { directory, options } = await serve(t, (_request, response) => {
+    response.writeHead(200, { ...FILE, 'content-length': content.length }).end(content)
+  })
+  await failure(t, new Fetch({ ...options('file'), expectedBytes: 4999 }), 'incomplete')
+  await failure(t, new Fetch({ ...options('file'), expectedHash: '0'.repeat(64) }), 'damaged')
+  t.deepEqual(readdirSync(directory), [])
+  t.throws(() => new Fetch({ ...options('file'), expectedHash: 'short' }), { message: /64 hexadecimal/ })
+  t.throws(() => new Fetch({ ...options('file'), expectedBytes: -1 }), { message: /whole number/ })
+})
+
+test('a limit holds a download back until it is lifted', async (t) => {
+  const content = Buffer.alloc(600_000, 'x')
+  const { options } = await serve(t, (_request, response) => {
+    response.writeHead(200, { ...FILE, 'content-length': content.length }).end(content)
+  })
+  const limits = new FetchLimits()
+  limits.set({ bytesPerSecond: 1000, bytesPerSecondPerPeer: null })
+  const fetch = new Fetch({ ...options('file'), limits })
+  const running = fetch.run()
+  while (fetch.progress().heldBackMs === 0) await new Promise(setImmediate)
+  t.true(fetch.progress().doneBytes < content.length)
+  limits.set({ bytesPerSecond: null, bytesPerSecondPerPeer: null })
+  t.is((await running).bytes, content.length)
+  t.throws(() => limits.set({ bytesPerSecond: 0.5, bytesPerSecondPerPeer: null }), {
+    message: /whole number/,
+  })
+})
+
+test('a paused download receives nothing, and an interrupted one keeps what it has', async (t) => {
+  const content = Buffer.alloc(2_000_000, 'x')
+  const { directory, options } = await serve(t, (_request, response) => {
+    response.writeHead(200, { ...FILE, 'content-length': 3_000_000, etag: '"1-2"' }).write(content)
+  })
+  const fetch = new Fetch({ ...options('file'), record: join(directory, 's-t01000-7.2') })
+  fetch.pause()
+  const failed = failure(t, fetch, 'interrupted')
+  while (fetch.progress().heldBackMs === 0) await new Promise(setImmediate)
+  t.is(fetch.progress().doneBytes, 0)
+  fetch.proceed()
+  while (fetch.progress().doneBytes < content.length) await new Promise(setImmediate)
+  fetch.interrupt()
+  t.is((await failed).bytesKept, 1 << 20)
 })
