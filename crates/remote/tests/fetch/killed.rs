@@ -13,7 +13,8 @@ use crate::{Scratch, names};
 
 const PATH: &str = "/remote/sealed/s-t01000-7";
 const OLD: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
-const MIB: usize = 1 << 20;
+/// What is received, written and kept at once.
+const PIECE: usize = 2 << 20;
 /// Set for the process that is to be killed: its URL and its directory.
 const URL: &str = "SEALYARD_TEST_FETCH_URL";
 const DIRECTORY: &str = "SEALYARD_TEST_FETCH_DIRECTORY";
@@ -41,7 +42,7 @@ fn recorded(record: &Path) -> usize {
 
 #[test]
 fn a_killed_fetch_is_gone_on_from() {
-    let (scratch, whole) = (Scratch::new(), content(1, 8 * MIB));
+    let (scratch, whole) = (Scratch::new(), content(1, 8 * PIECE));
     let (served, mut asked) = (whole.clone(), 0);
     let mut server = Server::answering(move |request| {
         asked += 1;
@@ -49,7 +50,7 @@ fn a_killed_fetch_is_gone_on_from() {
         if asked > 1 {
             return closing(answer);
         }
-        answer.truncate(answer.len() - 3 * MIB - 17);
+        answer.truncate(answer.len() - 3 * PIECE - 17);
         holding(answer)
     });
     let order = scratch.kept(server.url(PATH), Kind::File);
@@ -60,7 +61,7 @@ fn a_killed_fetch_is_gone_on_from() {
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
-    while recorded(&scratch.record()) < 4 * MIB {
+    while recorded(&scratch.record()) < 4 * PIECE {
         assert!(
             child.try_wait().unwrap().is_none(),
             "the child ended by itself"
@@ -72,7 +73,7 @@ fn a_killed_fetch_is_gone_on_from() {
     assert_eq!(names(scratch.dir.path()), ["s-t01000-7.1", "s-t01000-7.2"]);
     server.release();
     let fetched = fetch(&order, &Control::default()).unwrap();
-    assert!(fetched.bytes_resumed >= 4 * MIB as u64);
+    assert!(fetched.bytes_resumed >= 4 * PIECE as u64);
     assert!(std::fs::read(scratch.target()).unwrap() == whole);
 }
 
@@ -90,7 +91,7 @@ fn a_full_disk_keeps_nothing_and_says_so() {
         return eprintln!("skipped: only root can mount a small disk");
     }
     scratch.target_in = Some(disk.clone());
-    let whole = content(2, 4 * MIB);
+    let whole = content(2, 4 * PIECE);
     let outcomes: Vec<_> = [true, false]
         .into_iter()
         .map(|kept| {

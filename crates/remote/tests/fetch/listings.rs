@@ -9,13 +9,14 @@ use crate::site::Site;
 use crate::tar_archive::{Style, cache_entries, complete};
 use crate::{Scratch, names};
 
-const MIB: usize = 1 << 20;
+/// What is received, written and kept at once.
+const PIECE: usize = 2 << 20;
 const NAME: &str = "s-t01000-7";
 
 fn files() -> Vec<(&'static str, Vec<u8>)> {
     vec![
         ("p_aux", content(1, 64)),
-        ("sc-02-data-layer-1.dat", content(2, 3 * MIB)),
+        ("sc-02-data-layer-1.dat", content(2, 3 * PIECE)),
         ("sc-02-data-tree-r-last.dat", content(3, 700_000)),
         ("t_aux", content(4, 290)),
     ]
@@ -119,19 +120,19 @@ fn cutting(port: u16, cuts: Vec<usize>) -> Server {
 fn a_cut_directory_is_gone_on_from_in_the_middle_of_a_file() {
     let (files, scratch) = (files(), Scratch::new());
     let site = open(&files);
-    let relay = cutting(site.port, vec![2 * MIB + 300_000, 1000, MIB + 800_000]);
+    let relay = cutting(site.port, vec![2 * PIECE + 300_000, 1000, PIECE + 800_000]);
     let mut order = order(&scratch, site.port);
     order.url = relay.url("/remote/cache/s-t01000-7");
     let failure = run(&order).unwrap_err();
-    assert_eq!(failure.bytes_kept, 64 + 2 * MIB as u64, "{failure}");
+    assert_eq!(failure.bytes_kept, 64 + 2 * PIECE as u64, "{failure}");
     assert_eq!(
         names(&scratch.target()),
         ["p_aux", "sc-02-data-layer-1.dat"]
     );
     let kept = run(&order).unwrap_err().bytes_kept;
-    assert_eq!(kept, 64 + 2 * MIB as u64);
+    assert_eq!(kept, 64 + 2 * PIECE as u64);
     let kept = run(&order).unwrap_err().bytes_kept;
-    assert_eq!(kept, 64 + 3 * MIB as u64);
+    assert_eq!(kept, 64 + 3 * PIECE as u64);
     let fetched = run(&order).unwrap();
     assert_eq!(fetched.bytes_resumed, kept);
     check(&scratch, &files);
@@ -141,7 +142,7 @@ fn a_cut_directory_is_gone_on_from_in_the_middle_of_a_file() {
 fn a_directory_that_changed_is_begun_anew() {
     let (mut files, scratch) = (files(), Scratch::new());
     let site = open(&files);
-    let relay = cutting(site.port, vec![2 * MIB + 300_000]);
+    let relay = cutting(site.port, vec![2 * PIECE + 300_000]);
     let mut order = order(&scratch, site.port);
     order.url = relay.url("/remote/cache/s-t01000-7");
     run(&order).unwrap_err();
@@ -212,14 +213,14 @@ fn an_archive_from_a_stranger_is_asked_for_again_from_its_start() {
 #[test]
 fn a_single_file_comes_from_a_door_as_from_lotus() {
     let (scratch, site) = (Scratch::new(), Site::open());
-    let whole = content(5, 3 * MIB + 1);
+    let whole = content(5, 3 * PIECE + 1);
     site.publish(FileType::Sealed, NAME, &whole);
-    let relay = cutting(site.port, vec![2 * MIB]);
+    let relay = cutting(site.port, vec![2 * PIECE]);
     let order = Order {
         token: Some("good".into()),
         ..scratch.kept(relay.url("/remote/sealed/s-t01000-7"), Kind::File)
     };
-    assert_eq!(run(&order).unwrap_err().bytes_kept, MIB as u64);
-    assert_eq!(run(&order).unwrap().bytes_resumed, MIB as u64);
+    assert_eq!(run(&order).unwrap_err().bytes_kept, PIECE as u64);
+    assert_eq!(run(&order).unwrap().bytes_resumed, PIECE as u64);
     assert!(std::fs::read(scratch.target()).unwrap() == whole);
 }

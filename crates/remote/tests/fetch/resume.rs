@@ -13,7 +13,8 @@ use crate::{Scratch, code, names};
 const PATH: &str = "/remote/sealed/s-t01000-7";
 const OLD: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 const NEW: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
-const MIB: usize = 1 << 20;
+/// What is received, written and kept at once.
+const PIECE: usize = 2 << 20;
 
 /// Bytes without a pattern that two places could share.
 pub fn content(seed: u64, length: usize) -> Vec<u8> {
@@ -53,7 +54,7 @@ fn cut_at(
     let order = scratch.kept(server.url(PATH), Kind::File);
     let failure = run(&order).unwrap_err();
     assert_eq!(failure.code, Code::Incomplete, "{failure}");
-    let kept = bytes / MIB * MIB;
+    let kept = bytes / PIECE * PIECE;
     assert_eq!(failure.bytes_kept, kept as u64);
     let left: &[&str] = if kept > 0 {
         &["s-t01000-7.1", "s-t01000-7.2"]
@@ -72,19 +73,19 @@ fn is(path: &Path, content: &[u8]) -> bool {
 
 #[test]
 fn a_cut_file_is_gone_on_from_with_its_tail_received_again() {
-    let (scratch, whole) = (Scratch::new(), content(1, 5 * MIB + 12_345));
+    let (scratch, whole) = (Scratch::new(), content(1, 5 * PIECE + 12_345));
     let served = whole.clone();
-    let (server, order) = cut_at(&scratch, &whole, 3 * MIB + 17, move |request| {
+    let (server, order) = cut_at(&scratch, &whole, 3 * PIECE + 17, move |request| {
         as_lotus(request, &served, OLD)
     });
     let control = Control::default();
     let fetched = fetch(&order, &control).unwrap();
-    assert_eq!(fetched.bytes_resumed, 3 * MIB as u64);
+    assert_eq!(fetched.bytes_resumed, 3 * PIECE as u64);
     assert_eq!(fetched.bytes, whole.len() as u64);
     assert_eq!(control.done(), whole.len() as u64);
     assert_eq!(control.total(), Some(whole.len() as u64));
     let request = server.request();
-    let start = 3 * MIB - (256 << 10);
+    let start = 3 * PIECE - (256 << 10);
     assert!(
         request.contains(&format!("\r\nRange: bytes={start}-\r\nIf-Range: {OLD}\r\n")),
         "{request}"
@@ -94,7 +95,7 @@ fn a_cut_file_is_gone_on_from_with_its_tail_received_again() {
 
 #[test]
 fn what_arrived_whole_and_got_no_name_needs_only_its_tail() {
-    let (scratch, whole) = (Scratch::new(), content(2, 2 * MIB + 999));
+    let (scratch, whole) = (Scratch::new(), content(2, 2 * PIECE + 999));
     let served = whole.clone();
     let server = Server::answering(move |request| closing(as_lotus(request, &served, OLD)));
     let order = scratch.kept(server.url(PATH), Kind::File);
@@ -117,7 +118,7 @@ fn part(whole: &[u8], start: usize, fields: &str) -> Vec<u8> {
 
 #[test]
 fn anything_but_the_exact_rest_is_a_new_start() {
-    const TAIL_AT: usize = 3 * MIB - (256 << 10);
+    const TAIL_AT: usize = 3 * PIECE - (256 << 10);
     type Then = fn(&[u8], &[u8]) -> Vec<u8>;
     // What a request with a range gets; one without gets the new file.
     let cases: [(&str, Then); 7] = [
@@ -137,11 +138,11 @@ fn anything_but_the_exact_rest_is_a_new_start() {
             part(&[old, b"more"].concat(), TAIL_AT, "")
         }),
     ];
-    let (old, new) = (content(3, 4 * MIB), content(4, 4 * MIB));
+    let (old, new) = (content(3, 4 * PIECE), content(4, 4 * PIECE));
     for (case, then) in cases {
         let scratch = Scratch::new();
         let (before, after) = (old.clone(), new.clone());
-        let (_server, order) = cut_at(&scratch, &old, 3 * MIB, move |request| {
+        let (_server, order) = cut_at(&scratch, &old, 3 * PIECE, move |request| {
             if request.contains("Range: ") {
                 then(&before, &after)
             } else {
@@ -156,13 +157,13 @@ fn anything_but_the_exact_rest_is_a_new_start() {
 
 #[test]
 fn a_tail_that_the_disk_has_lost_is_a_new_start() {
-    let (scratch, whole) = (Scratch::new(), content(5, 4 * MIB));
+    let (scratch, whole) = (Scratch::new(), content(5, 4 * PIECE));
     let served = whole.clone();
-    let (_server, order) = cut_at(&scratch, &whole, 3 * MIB, move |request| {
+    let (_server, order) = cut_at(&scratch, &whole, 3 * PIECE, move |request| {
         as_lotus(request, &served, OLD)
     });
     let mut bytes = std::fs::read(scratch.target()).unwrap();
-    bytes[3 * MIB - 1] ^= 1;
+    bytes[3 * PIECE - 1] ^= 1;
     // Written in place: another inode would not be taken for ours in the first place.
     std::fs::write(scratch.target(), bytes).unwrap();
     assert_eq!(run(&order).unwrap().bytes_resumed, 0);
@@ -171,7 +172,7 @@ fn a_tail_that_the_disk_has_lost_is_a_new_start() {
 
 #[test]
 fn what_the_record_was_not_made_of_is_replaced() {
-    let whole = content(6, 4 * MIB);
+    let whole = content(6, 4 * PIECE);
     type Change = fn(&Scratch);
     let changes: [Change; 4] = [
         |scratch| std::fs::remove_file(scratch.target()).unwrap(),
@@ -186,7 +187,7 @@ fn what_the_record_was_not_made_of_is_replaced() {
     for change in changes {
         let scratch = Scratch::new();
         let served = whole.clone();
-        let (_server, order) = cut_at(&scratch, &whole, 3 * MIB, move |request| {
+        let (_server, order) = cut_at(&scratch, &whole, 3 * PIECE, move |request| {
             as_lotus(request, &served, OLD)
         });
         change(&scratch);
@@ -197,9 +198,9 @@ fn what_the_record_was_not_made_of_is_replaced() {
 
 #[test]
 fn a_file_that_has_got_another_name_is_not_written_to() {
-    let (scratch, whole) = (Scratch::new(), content(13, 4 * MIB));
+    let (scratch, whole) = (Scratch::new(), content(13, 4 * PIECE));
     let served = whole.clone();
-    let (_server, order) = cut_at(&scratch, &whole, 3 * MIB, move |request| {
+    let (_server, order) = cut_at(&scratch, &whole, 3 * PIECE, move |request| {
         as_lotus(request, &served, OLD)
     });
     let named = scratch.dir.path().join("named");
@@ -211,8 +212,8 @@ fn a_file_that_has_got_another_name_is_not_written_to() {
 
 #[test]
 fn another_url_is_never_gone_on_from() {
-    let (scratch, old, new) = (Scratch::new(), content(7, 4 * MIB), content(8, 4 * MIB));
-    let (_server, mut order) = cut_at(&scratch, &old, 3 * MIB, |_| unreachable!());
+    let (scratch, old, new) = (Scratch::new(), content(7, 4 * PIECE), content(8, 4 * PIECE));
+    let (_server, mut order) = cut_at(&scratch, &old, 3 * PIECE, |_| unreachable!());
     let after = new.clone();
     let other = Server::answering(move |request| closing(as_lotus(request, &after, OLD)));
     order.url = other.url(PATH);
@@ -223,9 +224,9 @@ fn another_url_is_never_gone_on_from() {
 
 #[test]
 fn a_source_that_is_away_for_a_while_costs_nothing() {
-    let (scratch, whole) = (Scratch::new(), content(9, 4 * MIB));
+    let (scratch, whole) = (Scratch::new(), content(9, 4 * PIECE));
     let (served, mut asked) = (whole.clone(), 0);
-    let (_server, order) = cut_at(&scratch, &whole, 3 * MIB, move |request| {
+    let (_server, order) = cut_at(&scratch, &whole, 3 * PIECE, move |request| {
         asked += 1;
         let refused = |status| with_head(&format!("{status}\r\nContent-Length: 0"), b"");
         match asked {
@@ -237,9 +238,9 @@ fn a_source_that_is_away_for_a_while_costs_nothing() {
         }
     });
     for _ in 0..4 {
-        assert_eq!(run(&order).unwrap_err().bytes_kept, 3 * MIB as u64);
+        assert_eq!(run(&order).unwrap_err().bytes_kept, 3 * PIECE as u64);
     }
-    assert_eq!(run(&order).unwrap().bytes_resumed, 3 * MIB as u64);
+    assert_eq!(run(&order).unwrap().bytes_resumed, 3 * PIECE as u64);
     assert!(is(&scratch.target(), &whole));
 }
 
@@ -253,9 +254,9 @@ fn without_a_validator_nothing_is_kept() {
         let scratch = Scratch::new();
         let head = format!(
             "200 OK\r\nContent-Type: {FILE}\r\n{fields}Content-Length: {}",
-            4 * MIB
+            4 * PIECE
         );
-        let cut = with_head(&head, &content(1, 3 * MIB));
+        let cut = with_head(&head, &content(1, 3 * PIECE));
         let server = Server::start(vec![closing(cut)]);
         let failure = run(&scratch.kept(server.url(PATH), Kind::File)).unwrap_err();
         assert_eq!((failure.code, failure.bytes_kept), (Code::Incomplete, 0));
@@ -269,9 +270,9 @@ fn an_interrupted_fetch_keeps_and_a_cancelled_one_does_not() {
         (Control::interrupt as fn(&Control), Code::Interrupted),
         (Control::cancel, Code::Cancelled),
     ] {
-        let (scratch, whole) = (Scratch::new(), content(10, 4 * MIB));
+        let (scratch, whole) = (Scratch::new(), content(10, 4 * PIECE));
         let mut half = as_lotus("", &whole, OLD);
-        half.truncate(half.len() - MIB);
+        half.truncate(half.len() - PIECE);
         let server = Server::start(vec![holding(half)]);
         let order = scratch.kept(server.url(PATH), Kind::File);
         let control = Arc::new(Control::default());
@@ -279,13 +280,13 @@ fn an_interrupted_fetch_keeps_and_a_cancelled_one_does_not() {
             let control = Arc::clone(&control);
             move || fetch(&order, &control)
         });
-        while control.done() < 3 * MIB as u64 {
+        while control.done() < 3 * PIECE as u64 {
             thread::yield_now();
         }
         end(&control);
         let failure = running.join().unwrap().unwrap_err();
         assert_eq!(failure.code, expected);
-        let kept = failure.bytes_kept == 3 * MIB as u64;
+        let kept = failure.bytes_kept == 3 * PIECE as u64;
         assert_eq!(kept, expected == Code::Interrupted);
         assert_eq!(names(scratch.dir.path()).is_empty(), !kept);
     }
@@ -293,7 +294,7 @@ fn an_interrupted_fetch_keeps_and_a_cancelled_one_does_not() {
 
 #[test]
 fn a_paused_fetch_reads_nothing_until_it_proceeds() {
-    let (scratch, whole) = (Scratch::new(), content(11, 2 * MIB));
+    let (scratch, whole) = (Scratch::new(), content(11, 2 * PIECE));
     let server = Server::start(vec![closing(as_lotus("", &whole, OLD))]);
     let order = scratch.kept(server.url(PATH), Kind::File);
     let control = Arc::new(Control::default());
@@ -305,14 +306,17 @@ fn a_paused_fetch_reads_nothing_until_it_proceeds() {
     while control.held_back_ms() < 100 {
         thread::yield_now();
     }
-    assert_eq!((control.done(), control.total()), (0, Some(2 * MIB as u64)));
+    assert_eq!(
+        (control.done(), control.total()),
+        (0, Some(2 * PIECE as u64))
+    );
     control.proceed();
-    assert_eq!(running.join().unwrap().unwrap().bytes, 2 * MIB as u64);
+    assert_eq!(running.join().unwrap().unwrap().bytes, 2 * PIECE as u64);
 }
 
 #[test]
 fn a_wrong_length_or_hash_is_never_accepted() {
-    let whole = content(12, 2 * MIB + 5);
+    let whole = content(12, 2 * PIECE + 5);
     let run = |bytes, digest| {
         let scratch = Scratch::new();
         let served = whole.clone();
@@ -334,8 +338,8 @@ proptest! {
 
     /// However often and wherever it is cut, the file arrives whole, and little of it twice.
     #[test]
-    fn cuts_at_random_bytes_never_mix(seed in 0u64..1000, cuts in proptest::collection::vec(1usize..3 * MIB, 0..6)) {
-        let (scratch, whole) = (Scratch::new(), content(seed, 4 * MIB + seed as usize));
+    fn cuts_at_random_bytes_never_mix(seed in 0u64..1000, cuts in proptest::collection::vec(1usize..3 * PIECE, 0..6)) {
+        let (scratch, whole) = (Scratch::new(), content(seed, 4 * PIECE + seed as usize));
         let (served, mut left) = (whole.clone(), cuts.clone().into_iter());
         let server = Server::answering(move |request| {
             let mut answer = as_lotus(request, &served, OLD);
