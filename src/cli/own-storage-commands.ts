@@ -43,7 +43,14 @@ type StorageOwner = Pick<
 export function ownStorageCommands(kind: NodeKind, repo: () => string | undefined): Command[] {
   const owner = async (): Promise<StorageOwner> =>
     kind === 'sealer' ? sealerClient(repo(), terminal.env) : workerClient(repo(), terminal.env)
-  return [attach(owner), detach(owner), redeclare(owner), tiers(owner), fetchLimitsCommand(owner), ...upkeepCommands(owner)]
+  return [
+    attach(owner),
+    detach(owner),
+    redeclare(owner),
+    tiers(owner),
+    fetchLimitsCommand(owner),
+    ...upkeepCommands(owner),
+  ]
 }
 
 function attach(owner: () => Promise<StorageOwner>): Command {

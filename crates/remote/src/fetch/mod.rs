@@ -11,6 +11,7 @@
 mod archive;
 mod ask;
 mod body;
+mod checks;
 mod connection;
 mod control;
 mod directory;
