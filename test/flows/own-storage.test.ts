@@ -19,3 +19,18 @@ test('attach, redeclare and detach say which path they meant, in words or as JSO
   )
   t.is(await cluster.sealerSays('storage', 'attach', path), `attached ${path} (${own?.id})\n`)
 })
+
+test('what fetches keep to is shown, and changed while the node runs', async (t) => {
+  const cluster = await ClusterAtHand.start(t, { workers: [] })
+  const limits = async (...flags: string[]) =>
+    JSON.parse(await cluster.sealerSays('storage', 'limits', '--json', ...flags)) as unknown
+  t.deepEqual(await limits(), { fetches: 10, bytesPerSecond: 0, bytesPerSecondPerPeer: 0 })
+  const changed = { fetches: 2, bytesPerSecond: 500 * 2 ** 20, bytesPerSecondPerPeer: 2 ** 20 }
+  t.deepEqual(await limits('--fetches', '2', '--rate', '500MiB', '--rate-per-peer', '1MiB'), changed)
+  t.deepEqual(await limits(), changed)
+  t.is(
+    await cluster.sealerSays('storage', 'limits', '--rate', '0'),
+    'fetches at a time: 2\nreceived in all: no limit\nreceived from each node: 1 MiB/s\n' +
+      'in force until the node stops; config.toml has what it starts with\n',
+  )
+})
