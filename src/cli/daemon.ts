@@ -1,4 +1,4 @@
-import { rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeSecretFile } from '../api/token-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
@@ -11,6 +11,9 @@ import { writeDurably } from '../base/write-durably.ts'
 import type { Settings } from '../config/settings-table.ts'
 import { formatMultiaddr } from '../protocol/api-info.ts'
 import { assertOpenFileLimit } from './file-limit.ts'
+
+/** As mkdtemp names the directories of C2 and of a PoSt's reading. */
+const TASK_FILES = /^sealyard-(c2|post)-[A-Za-z0-9]{6}$/
 
 /** What both daemons stand on: a locked repo, a log, and an orderly end. */
 export interface Daemon {
@@ -33,17 +36,23 @@ export async function startDaemon(repo: string, settings: Settings): Promise<Dae
     level: settings.Logging.Level as LogLevel,
     levels: subsystemLevels(settings.Logging.SubsystemLevels),
   })
+  warnOfTestHooks(log, process.env)
   const clock = systemClock
   const shutdown = new Shutdown({ clock, log: log.logger('main'), deadlineMs: settings.API.ShutdownTimeout })
   shutdown.add('repo lock', () => lock.release())
-  return { repo, scratch: await emptyScratch(repo), settings, log, clock, shutdown }
+  return { repo, scratch: await scratchIn(repo), settings, log, clock, shutdown }
 }
 
-/** What a killed run left there (a C2's input is some 50 MB) is nobody's any more: the repo is locked. */
-async function emptyScratch(repo: string): Promise<string> {
-  const scratch = join(repo, 'scratch')
-  await rm(scratch, { recursive: true, force: true })
+/**
+ * What a killed run left there (a C2's input is some 50 MB) is nobody's any more: the repo is locked. Only names
+ * that a task makes go: whatever else lies there is somebody's, even if this is a storage path.
+ */
+async function scratchIn(repo: string): Promise<string> {
+  const scratch = join(repo, 'task-files')
   await makeDirectories(scratch, 0o700)
+  for (const name of await readdir(scratch)) {
+    if (TASK_FILES.test(name)) await rm(join(scratch, name), { recursive: true, force: true })
+  }
   return scratch
 }
 
@@ -75,6 +84,17 @@ export async function writeEndpointFiles(daemon: Daemon, url: string, token: str
   await writeSecretFile(join(daemon.repo, 'token'), token)
   await writeDurably(api, formatMultiaddr(hostname.replace(/^\[|\]$/g, ''), Number(port)))
   daemon.shutdown.add('api file', () => rm(api, { force: true }))
+}
+
+/** What only tests set; inherited by accident, it would kill or fail a daemon of an operator's. */
+const TEST_HOOKS = ['SEALYARD_KILL_AT', 'SEALYARD_FAIL_STEPS', 'SEALYARD_STEPS_LOG']
+
+function warnOfTestHooks(log: Log, env: NodeJS.ProcessEnv): void {
+  const set = TEST_HOOKS.filter((name) => env[name])
+  if (set.length === 0) return
+  log
+    .logger('main')
+    .warn(`this daemon does what a test asks of it, and may end or fail at any time: unset ${set.join(', ')}`)
 }
 
 function subsystemLevels(written: readonly string[]): Record<string, LogLevel> {

@@ -86,10 +86,12 @@ const PRE_COMMIT_1_AGAIN: ReadonlySet<string> = new Set(['NOT_RESTARTABLE', 'CAC
 
 /**
  * As the field does, a sector whose PC1 fails again and again is removed, but only one of zeroes: the
- * unsealed copy may be the last one of somebody's data, and giving that up is the operator's to say.
+ * unsealed copy may be the last one of somebody's data, and giving that up is the operator's to say. So is giving
+ * up the deposit of a sector that was pre-committed and came back here.
  */
 function givesUp(record: SectorRecord, state: WorkingState, preCommit1Fails: number): boolean {
-  return state === 'PreCommit1' && preCommit1Fails > MOST_FAILURES && dataPieces(record).length === 0
+  if (state !== 'PreCommit1' || record.preCommitMessage !== null) return false
+  return preCommit1Fails > MOST_FAILURES && dataPieces(record).length === 0
 }
 
 /** Where a failed sector goes on when it has waited. */

@@ -32,6 +32,10 @@ export async function removeFiles(
 ): Promise<void> {
   await parts.locks.run(relativeName(type, sector), async () => {
     const holders = await parts.paths.holdersOf(type, sector)
+    // "Nowhere here" must not be said of a file on a disk that does not answer: whoever asked would take it for gone.
+    const name = relativeName(type, sector)
+    const silent = parts.paths.all().find((path) => path.isSilent && path.announced.has(name))
+    if (silent !== undefined && !keep.includes(silent.id)) throw silent.parkedError()
     await dropStale(parts, sector, type, holders)
     if (holders.length === 0) {
       throw storageError({

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
@@ -23,6 +23,20 @@ test('a daemon that hangs in its start stops when it is told to', async (t) => {
   })
   t.is(status, 0)
   t.deepEqual(stopped, ['it'])
+})
+
+test('a start clears what tasks of an earlier run left, and nothing else of that place', async (t) => {
+  const repo = await mkdtemp(join(tmpdir(), 'sealyard-daemon-'))
+  t.teardown(() => rm(repo, { recursive: true }))
+  const left = join(repo, 'task-files', 'sealyard-c2-Ab12Cd')
+  // An operator's storage path, in the very directory: its files are nobody's to remove.
+  const theirs = join(repo, 'task-files', 'sealed')
+  for (const directory of [left, theirs]) await mkdir(directory, { recursive: true })
+  await writeFile(join(theirs, 's-t01000-1'), 'sealed')
+  const daemon = await startDaemon(repo, await settingsOf(repo))
+  await daemon.shutdown.stop('the test is over')
+  t.deepEqual(await readdir(daemon.scratch), ['sealed'])
+  t.deepEqual(await readdir(theirs), ['s-t01000-1'])
 })
 
 test('a start that fails stops what it has begun, and says why', async (t) => {

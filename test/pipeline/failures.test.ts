@@ -1,10 +1,42 @@
 import test from 'ava'
-import { MOST_TRIES } from '../../src/pipeline/failures.ts'
+import { failedChange, MOST_TRIES } from '../../src/pipeline/failures.ts'
+import type { SectorRecord } from '../../src/pipeline/sector-record.ts'
 import { SchedulerError } from '../../src/scheduler/errors.ts'
 import { type PipelineAtHand, PROOF, pipelineAtHand, statesOf } from './pipeline-at-hand.ts'
 
 function taskFailure(level: 'temporary' | 'permanent') {
   return new SchedulerError({ code: 'TASK_FAILED', level, message: 'the child died', sector: 's-t01005-1' })
+}
+
+/** A sector of zeroes at PC1. */
+const A_SECTOR: SectorRecord = {
+  id: { Miner: 1005, Number: 1 },
+  proofType: 5,
+  state: 'PreCommit1',
+  pieces: [],
+  ticket: null,
+  ticketEpoch: null,
+  seed: null,
+  seedEpoch: null,
+  commD: null,
+  commR: null,
+  phase1Output: null,
+  commit1File: null,
+  proof: null,
+  preCommitMessage: null,
+  preCommitEpoch: null,
+  commitMessage: null,
+  retries: 0,
+  tries: 0,
+  paused: null,
+  preCommit1Fails: 0,
+  preCommit2Fails: 0,
+  lastError: null,
+  keepUnsealed: false,
+  finalized: false,
+  staging: null,
+  createdAt: 0,
+  updatedAt: 0,
 }
 
 /** Which call fails once → state after the failure, state that it is tried again in. */
@@ -91,6 +123,17 @@ test('a sector with data is never removed by itself', async (t) => {
   }
   await until(1, 'Proving')
   t.false(cluster.calls.includes('remove'))
+})
+
+test('a sector that was pre-committed is paused, not removed, when PC1 fails again and again', (t) => {
+  const record = { ...A_SECTOR, preCommitMessage: 'bafy', preCommit1Fails: 3, tries: MOST_TRIES - 1 }
+  const change = failedChange(record, 'PreCommit1', taskFailure('permanent'))
+  t.is(change.to, 'SealPreCommit1Failed')
+  t.regex(change.set?.paused ?? '', /'sectors retry 1'/)
+  t.is(
+    failedChange({ ...record, preCommitMessage: null }, 'PreCommit1', taskFailure('permanent')).to,
+    'Removing',
+  )
 })
 
 test('the fourth failure of PC2 leads back to PC1', async (t) => {

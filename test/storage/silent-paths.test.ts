@@ -33,8 +33,9 @@ test('a disk that never answers is parked and holds up no other, and is used aga
   if (skipUnless(t, canMount, WHY)) return
   const cluster = await ClusterAtHand.make(t)
   const [good, bad] = [await cluster.makePath('good', 'store'), await cluster.makePath('bad', 'store')]
-  const one = sector(1)
+  const [one, two] = [sector(1), sector(4)]
   await writeSealed(good, one)
+  await writeSealed(bad, two)
   const storage = await cluster.startNode('node', [good, bad], { settings })
   const mount = await silence(t, bad.directory)
 
@@ -50,6 +51,12 @@ test('a disk that never answers is parked and holds up no other, and is used aga
   }
   await t.throwsAsync(storage.stat(bad.id), parked)
   t.true((await storage.stat(good.id)).Capacity > 0)
+  await t.throwsAsync(
+    storage.remove(two.ID, 'sealed', []),
+    { code: 'PATH_PARKED' },
+    'it is not known to be gone',
+  )
+  await t.throwsAsync(storage.remove(sector(3).ID, 'sealed', []), { code: 'NOT_HELD' })
 
   const put = sector(2)
   await speak(mount)

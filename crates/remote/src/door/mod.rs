@@ -30,6 +30,7 @@ mod inbox;
 mod intake;
 mod job;
 mod listener;
+mod local_disks;
 mod observer;
 mod pace;
 mod peers;

@@ -10,6 +10,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
+use super::local_disks;
+
 /// What must not change while a file is served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Identity {
@@ -86,13 +88,19 @@ pub(crate) fn open(path: &Path) -> io::Result<Source> {
 }
 
 /// Opens a published regular file, or a name of a published directory, if that takes no disk: everything
-/// on the way must be in the kernel's caches (RESOLVE_CACHED, Linux 5.12).
+/// on the way must be in the kernel's caches (RESOLVE_CACHED, Linux 5.12), on a disk that opens at once.
 pub(crate) fn open_cached(path: &Path, inner: Option<&str>) -> Option<(OwnedFd, Identity)> {
     let (root, below) = split(path).ok()?;
     let below = inner.map_or(below.clone(), |name| below.join(name));
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let cached = ResolveFlags::CACHED;
     let root = rustix::fs::openat2(CWD, root, flags, Mode::empty(), cached).ok()?;
+    // Found first, which asks nobody; only the second open would go to a server.
+    let found = OFlags::PATH | OFlags::CLOEXEC;
+    let found = rustix::fs::openat2(&root, &below, found, Mode::empty(), CONFINED | cached).ok()?;
+    if !local_disks::opens_at_once(identity_cached(&found)?.device) {
+        return None;
+    }
     let file = rustix::fs::openat2(&root, &below, READ, Mode::empty(), CONFINED | cached).ok()?;
     let identity = identity_cached(&file)?;
     Some((file, identity))
@@ -160,7 +168,11 @@ fn walk(root: std::os::fd::BorrowedFd<'_>, below: &Path, flags: OFlags) -> io::R
 fn inspect(fd: OwnedFd) -> io::Result<Source> {
     let stat = rustix::fs::fstat(&fd)?;
     match Inode::from_raw_mode(stat.st_mode) {
-        Inode::RegularFile => Ok(Source::File(fd, Identity::of(&stat))),
+        Inode::RegularFile => {
+            let identity = Identity::of(&stat);
+            local_disks::learn(&fd, identity.device);
+            Ok(Source::File(fd, identity))
+        }
         Inode::Directory => Ok(Source::Directory(fd, Identity::of(&stat))),
         _ => Err(Errno::OPNOTSUPP.into()),
     }
@@ -171,6 +183,33 @@ mod tests {
     use super::*;
     use std::fs;
     use std::os::unix::fs::symlink;
+
+    fn sealed_file(root: &Path) -> PathBuf {
+        fs::create_dir_all(root.join("sealed")).unwrap();
+        let path = root.join("sealed/s-t01-1");
+        fs::write(&path, b"data").unwrap();
+        path
+    }
+
+    #[test]
+    fn a_disk_opens_at_once_when_it_is_known_to_ask_no_server() {
+        let root = tempfile::tempdir().unwrap();
+        let path = sealed_file(root.path());
+        let device = fs::metadata(&path).map(|meta| std::os::unix::fs::MetadataExt::dev(&meta));
+        assert!(matches!(open(&path), Ok(Source::File(..))));
+        let known = local_disks::opens_at_once(device.unwrap());
+        assert_eq!(open_cached(&path, None).is_some(), known);
+    }
+
+    #[test]
+    fn a_filesystem_without_a_block_device_is_never_opened_by_the_event_loop() {
+        let Ok(root) = tempfile::tempdir_in("/dev/shm") else {
+            return;
+        };
+        let path = sealed_file(root.path());
+        assert!(matches!(open(&path), Ok(Source::File(..))));
+        assert!(open_cached(&path, None).is_none());
+    }
 
     #[test]
     fn links_and_special_files_are_refused() {
