@@ -105,6 +105,12 @@ export class Calls {
     return this.#take(subject, outcome)
   }
 
+  /** A caller has the result of its work: asked for again, the work is done again. */
+  taken(work: TrackedWork): void {
+    const known = this.#tracked.get(work.key)
+    if (known?.row.state === 'done') known.taken = true
+  }
+
   /** A worker hands a result in. Comes back when it is durable, or when nobody waits for it. */
   async returned(id: CallId, outcome: Outcome): Promise<void> {
     const call = this.#running.get(id.ID) ?? (await this.#registered(id.ID))
@@ -308,8 +314,6 @@ export class Calls {
       if (work !== null) await this.#drop([work.key])
       throw fromCallError(error, taskCode(subject.task), sectorName(subject.sector))
     }
-    const known = work === null ? undefined : this.#tracked.get(work.key)
-    if (known !== undefined) known.taken = true
     return value
   }
 

@@ -41,16 +41,30 @@ export class TrackedTasks {
     this.#options = options
   }
 
+  /** A caller that has given up asks again when it goes on: until then the result is kept for it. */
   async run<T>(tracked: TrackedTask<T>, signal: AbortSignal | undefined): Promise<T> {
+    const { calls } = this.#options
+    const work = trackedWork(tracked.method, tracked.sector.ID, [tracked.sector, ...tracked.params])
+    try {
+      return await (calls.isKnown(work) ? this.#join(tracked, work) : this.#begin(tracked, work, signal))
+    } finally {
+      if (signal?.aborted !== true) calls.taken(work)
+    }
+  }
+
+  /** Waits for work that is known. */
+  async #join<T>(tracked: TrackedTask<T>, work: TrackedWork): Promise<T> {
+    const { method, result, sector, supply } = tracked
+    const task = TRACKED_METHODS[method]
+    const value = await this.#attached({ id: work.key, sector, task }, work, supply)
+    return checkedResult({ sector, task, result }, value)
+  }
+
+  #begin<T>(tracked: TrackedTask<T>, work: TrackedWork, signal: AbortSignal | undefined): Promise<T> {
     const { calls, index, loop } = this.#options
     const { before, brings, method, result, sector, selector, invoke } = tracked
     const task = TRACKED_METHODS[method]
-    const work = trackedWork(method, sector.ID, [sector, ...tracked.params])
     const wanted: WorkerCall<T> = { sector, task, work, result, invoke }
-    if (calls.isKnown(work)) {
-      const request = { id: work.key, sector, task }
-      return checkedResult(wanted, await this.#attached(request, work, tracked.supply))
-    }
     demandHeld(index, sector.ID, filesRead(tracked), taskCode(task))
     const prepare =
       brings === null ? null : (to: ConnectedWorker) => fetchTo(calls, to, sector, brings, 'move')
