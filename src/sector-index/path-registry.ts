@@ -68,14 +68,21 @@ export class PathRegistry {
     return known.position
   }
 
-  /** @returns how many URLs are left, or null when the path has one URL and it is another */
+  /**
+   * A URL that only an earlier run of the sealer knew does not keep a path in the index whose last living node has
+   * left it.
+   * @returns how many URLs are left, or null when the path has one URL and it is another
+   */
   detach(id: string, url: string): number | null {
     const known = this.#paths.get(id)
     if (known === undefined) return 0
-    if (known.urls.size <= 1 && !known.urls.has(url)) return null
+    if (!known.urls.has(url) && this.#urlsOf(known).length <= 1) return null
+    const wasNamed = known.urls.get(url) === true
     known.urls.delete(url)
-    if (known.urls.size === 0) this.#paths.delete(id)
-    return known.urls.size
+    const isLeft = wasNamed && this.#isWaitOver() && ![...known.urls.values()].includes(true)
+    const left = isLeft ? 0 : known.urls.size
+    if (left === 0) this.#paths.delete(id)
+    return left
   }
 
   /** @returns whether the path can be used now and could not before, or the other way round; null when unknown */
@@ -117,11 +124,17 @@ export class PathRegistry {
    * A URL that only the state remembers is offered until the nodes have had time to come back; then those that
    * came back are the truth (a node may have moved to another port).
    */
-  #infoOf(known: Known): StorageInfo {
+  #urlsOf(known: Known): string[] {
     const confirmed = [...known.urls].filter(([, named]) => named).map(([url]) => url)
-    const waitIsOver = this.#clock.monotonicMs() - this.#startedAtMs > STALE_AFTER_MS
-    const urls = confirmed.length > 0 && waitIsOver ? confirmed : [...known.urls.keys()]
-    return { ...known.info, URLs: urls }
+    return confirmed.length > 0 && this.#isWaitOver() ? confirmed : [...known.urls.keys()]
+  }
+
+  #isWaitOver(): boolean {
+    return this.#clock.monotonicMs() - this.#startedAtMs > STALE_AFTER_MS
+  }
+
+  #infoOf(known: Known): StorageInfo {
+    return { ...known.info, URLs: this.#urlsOf(known) }
   }
 
   #unusable(known: Known): string | null {

@@ -24,14 +24,17 @@ const DECLARES_AT_A_TIME = 8
 export class Attachments {
   readonly #parts: StorageParts
   readonly #json: StorageJson
+  /** Of an earlier run of this node, when it had another. */
+  readonly #formerUrl: string | null
   /** What opens and forgets paths takes turns: a path is in `storage.json` a moment after it is open. */
   readonly #turns = new KeyedLock()
   /** All paths were taken out of the index on purpose: nothing brings them back but an operator. */
   #isDetached = false
 
-  constructor(parts: StorageParts, json: StorageJson) {
+  constructor(parts: StorageParts, json: StorageJson, formerUrl: string | null) {
     this.#parts = parts
     this.#json = json
+    this.#formerUrl = formerUrl
   }
 
   /** Attaches a directory and remembers it. @throws StorageError BAD_METAFILE, DUPLICATE_PATH */
@@ -256,11 +259,26 @@ export class Attachments {
     path.meta = await readStorageMeta(path.directory)
     const stat = await views.statOf(path, await grants.reservedOn(path))
     await index.StorageAttach(storageInfoOf(path.meta, url), stat)
+    await this.#leaveFormerUrl(path)
     // The index takes a path that is attached for a well one.
     if (path.parked !== null) await index.StorageReportHealth(path.id, { Stat: stat, Err: path.parked })
     for (const type of FILE_TYPES) {
       await this.#declareAll(path, type, await this.#look(path, type))
     }
+  }
+
+  /** After the new URL is known: a path whose last URL goes is forgotten, with all it holds. */
+  async #leaveFormerUrl(path: StoragePath): Promise<void> {
+    const { index, log } = this.#parts
+    if (this.#formerUrl === null) return
+    await index.StorageDetach(path.id, this.#formerUrl).catch((error: unknown) => {
+      // Most often it does not know it any more.
+      log.debug('the index keeps an earlier URL of a storage path', {
+        storagePath: path.id,
+        url: this.#formerUrl,
+        error: describeError(error),
+      })
+    })
   }
 
   /** What a type directory holds that may be declared; the rest is named in the log. */

@@ -21,6 +21,7 @@ import { Attachments } from './attachments.ts'
 import type { CacheRecords } from './cache-records.ts'
 import { asStorageError, storageError } from './errors.ts'
 import { Fetcher, type FetchMode } from './fetch-sector.ts'
+import { formerUrl, keepUrl } from './former-url.ts'
 import { gatherParts, type StorageOptions } from './gather-parts.ts'
 import { Heartbeat } from './heartbeat.ts'
 import { forgetOldDownloads } from './leftovers.ts'
@@ -64,6 +65,7 @@ export class Storage implements NodeStorage {
   private constructor(
     parts: StorageParts,
     json: StorageJson,
+    attachments: Attachments,
     closing: AbortController,
     cancelling: AbortController,
   ) {
@@ -72,7 +74,7 @@ export class Storage implements NodeStorage {
     this.#closing = closing
     this.#cancelling = cancelling
     this.records = parts.records
-    this.#attachments = new Attachments(parts, json)
+    this.#attachments = attachments
     this.#fetcher = new Fetcher(parts)
   }
 
@@ -91,9 +93,13 @@ export class Storage implements NodeStorage {
     const closing = new AbortController()
     const cancelling = new AbortController()
     const parts = gatherParts(options, mover, closing.signal, cancelling.signal)
-    const storage = new Storage(parts, new StorageJson(options.repo), closing, cancelling)
+    const { repo, url } = options
+    const json = new StorageJson(repo)
+    const attachments = new Attachments(parts, json, await formerUrl(repo, url))
+    const storage = new Storage(parts, json, attachments, closing, cancelling)
     try {
       await storage.#start()
+      await keepUrl(repo, url)
       // Now, so that the log of a start says what this host can do.
       await storage.copyEngines()
       return storage

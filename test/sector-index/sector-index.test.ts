@@ -221,6 +221,29 @@ test('a URL of an earlier run is forgotten once its node came back under another
   t.deepEqual((await again.StorageInfo('p1')).URLs, ['http://new/remote'])
 })
 
+test('a path leaves with its last living URL, whatever URLs an earlier run of the sealer knew', async (t) => {
+  const { index, restart, clock } = await indexAtHand(t)
+  await index.StorageAttach(pathInfo('p1', { URLs: ['http://old/remote'] }), fsStat(TIB))
+  const again = await restart()
+  await again.StorageAttach(pathInfo('p1', { URLs: ['http://new/remote'] }), fsStat(TIB))
+  await clock.advance(50_001)
+  await again.StorageDetach('p1', 'http://new/remote')
+  t.deepEqual(await again.StorageList(), {})
+  t.deepEqual(await (await restart()).StorageList(), {})
+})
+
+test('a shared path stays while a node of an earlier run may still come back', async (t) => {
+  const { index, restart, clock } = await indexAtHand(t)
+  await index.StorageAttach(pathInfo('p1', { URLs: ['http://a/remote', 'http://b/remote'] }), fsStat(TIB))
+  const again = await restart()
+  await again.StorageAttach(pathInfo('p1', { URLs: ['http://a/remote'] }), fsStat(TIB))
+  await again.StorageDetach('p1', 'http://a/remote')
+  t.deepEqual((await again.StorageInfo('p1')).URLs, ['http://b/remote'])
+  await again.StorageAttach(pathInfo('p1', { URLs: ['http://b/remote'] }), fsStat(TIB))
+  await clock.advance(50_001)
+  t.deepEqual((await again.StorageInfo('p1')).URLs, ['http://b/remote'])
+})
+
 test('a thousand declarations at once are all there after a restart', async (t) => {
   const { index, restart } = await indexAtHand(t)
   await index.StorageAttach(pathInfo('p1'), fsStat(TIB))

@@ -367,3 +367,20 @@ test('a list of paths that an operator has broken does not keep a worker from it
   await storage.introduceAgain()
   t.deepEqual(Object.keys(storage.localPaths()), [path.id])
 })
+
+test('a node that comes back under another address takes its old URL out of the index', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const [own, shared] = [await cluster.makePath('own', 'seal'), await cluster.makePath('shared', 'store')]
+  await writeSealed(own, sector(1))
+  await cluster.startNode('other', [shared])
+  const before = await cluster.startNode('node', [own, shared])
+  await before.close(0)
+  const after = await cluster.startNode('node', [own, shared], { url: 'http://node:9999/remote' })
+  const urlsOf = async (id: string) => (await cluster.index.StorageInfo(id)).URLs
+  t.deepEqual(await urlsOf(own.id), ['http://node:9999/remote'])
+  t.deepEqual(await urlsOf(shared.id), ['http://other:3456/remote', 'http://node:9999/remote'])
+  t.deepEqual(await cluster.holders(sector(1), SEALED), [own.id])
+
+  await after.detach(own.directory)
+  await t.throwsAsync(cluster.index.StorageInfo(own.id), undefined, 'nothing keeps it there')
+})
