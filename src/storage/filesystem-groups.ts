@@ -56,3 +56,26 @@ export function groupFilesystems(seen: readonly SeenView[]): {
     paths: [...paths.values()].map((each) => each.path),
   }
 }
+
+/** Six heartbeats: with each, nodes send a look at all their paths. */
+const FORGOTTEN_AFTER_MS = 60_000
+
+/**
+ * The looks that still say something. One that nobody has refreshed is of a path that was detached, or whose disk
+ * moved to another machine: it would join the filesystems of both for ever. But a machine that cannot be heard may
+ * still write what it was promised, so where anything is held, the looks at that filesystem stay until the path is
+ * seen somewhere else.
+ * @param heldPaths IDs of the paths on which something is reserved
+ */
+export function currentViews(
+  seen: readonly SeenView[],
+  heldPaths: ReadonlySet<string>,
+  nowMs: number,
+): SeenView[] {
+  const isFresh = ({ atMs }: SeenView) => nowMs - atMs <= FORGOTTEN_AFTER_MS
+  const placeOf = ({ view }: SeenView) => `${view.machine} ${view.filesystem}`
+  const freshPaths = new Set(seen.filter(isFresh).map(({ view }) => view.pathId))
+  const owing = seen.filter(({ view }) => heldPaths.has(view.pathId) && !freshPaths.has(view.pathId))
+  const owingPlaces = new Set(owing.map(placeOf))
+  return seen.filter((each) => isFresh(each) || owingPlaces.has(placeOf(each)))
+}

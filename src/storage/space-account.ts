@@ -3,7 +3,7 @@ import type { Logger } from '../base/log.ts'
 import { spaceAdmit } from '../native/space.ts'
 import type { SpaceApi } from '../protocol/apis.ts'
 import type { FilesystemView, Reservation, SpaceAnswer, SpaceRequest } from '../protocol/types.ts'
-import { groupFilesystems, type SeenView } from './filesystem-groups.ts'
+import { currentViews, groupFilesystems, type SeenView } from './filesystem-groups.ts'
 import { KeyedLock } from './keyed-lock.ts'
 import type { ReservationStore } from './reservation-store.ts'
 
@@ -41,6 +41,7 @@ export class SpaceAccount implements SpaceApi {
     return this.#turns.run('account', async () => {
       this.#see(request.filesystems)
       const held = await this.#options.store.all()
+      this.#forgetStale(held)
       const verdict = this.#admit(held, request)
       if (verdict.granted) {
         await this.#options.store.put(
@@ -81,7 +82,14 @@ export class SpaceAccount implements SpaceApi {
 
   #see(views: readonly FilesystemView[]): void {
     const atMs = this.#options.clock.monotonicMs()
-    for (const view of views) this.#views.set(`${view.pathId} ${view.machine}`, { view, atMs })
+    for (const view of views) this.#views.set(keyOf(view), { view, atMs })
+  }
+
+  #forgetStale(held: readonly Reservation[]): void {
+    const heldPaths = new Set(held.map(({ pathId }) => pathId))
+    const current = currentViews([...this.#views.values()], heldPaths, this.#options.clock.monotonicMs())
+    this.#views.clear()
+    for (const seen of current) this.#views.set(keyOf(seen.view), seen)
   }
 
   #admit(held: readonly Reservation[], request: SpaceRequest) {
@@ -109,6 +117,10 @@ export class SpaceAccount implements SpaceApi {
       request.entries.map(toEntry),
     )
   }
+}
+
+function keyOf({ pathId, machine }: FilesystemView): string {
+  return `${pathId} ${machine}`
 }
 
 function toEntry(entry: { id: string; pathId: string; neededBytes: number; onDiskBytes: number }) {

@@ -1,6 +1,6 @@
 import test from 'ava'
 import type { FilesystemView } from '../../src/protocol/types.ts'
-import { groupFilesystems } from '../../src/storage/filesystem-groups.ts'
+import { currentViews, groupFilesystems } from '../../src/storage/filesystem-groups.ts'
 
 function seen(pathId: string, machine: string, filesystem: string, availableBytes: number, atMs = 0) {
   const view: FilesystemView = {
@@ -55,4 +55,22 @@ test('paths that a share connects are in one group, in whatever order they are s
     t.is(groups.length, 1)
     t.is(new Set(paths.map((path) => path.groupId)).size, 1)
   }
+})
+
+test('a look that nobody refreshes for six heartbeats is forgotten', (t) => {
+  const looks = [seen('moved', 'host1', 'ext4 8:1', 5, 0), seen('moved', 'host2', 'ext4 8:17', 5, 60_001)]
+  t.deepEqual(currentViews(looks, new Set(), 60_000), looks)
+  t.deepEqual(currentViews(looks, new Set(['moved']), 60_001), looks.slice(1))
+})
+
+test('what a machine that cannot be heard was promised stays with all that shares its disk', (t) => {
+  const looks = [
+    seen('scratch', 'host1', 'nfs 1', 5, 0),
+    seen('share', 'host1', 'nfs 1', 5, 0),
+    seen('other', 'host1', 'ext4 8:1', 5, 0),
+    seen('share', 'host2', 'nfs 9', 5, 70_000),
+  ]
+  const [scratch, share, , elsewhere] = looks
+  t.deepEqual(currentViews(looks, new Set(['scratch']), 70_000), [scratch, share, elsewhere])
+  t.deepEqual(currentViews(looks, new Set(['share']), 70_000), [elsewhere], 'it is seen elsewhere')
 })

@@ -84,6 +84,45 @@ test('the floor is never handed out', async (t) => {
   t.is((await account.SpaceReserve(requestOf([{ id: '1', pathId: 'c', bytes: 900 }]))).outcome, 'granted')
 })
 
+test('a path whose disk moved to another machine does not join the space of both for ever', async (t) => {
+  const clock = new FakeClock()
+  const account = new SpaceAccount({
+    store: new RememberedReservations(),
+    clock,
+    log: silentLogger,
+    floorBytes: 0,
+  })
+  const look = (pathId: string, machine: string, availableBytes: number) => {
+    const [view] = views()
+    return { ...view!, pathId, machine, filesystem: `disk of ${pathId}`, availableBytes }
+  }
+  const shelf = (pathId: string, machine: string, availableBytes: number) => ({
+    ...look(pathId, machine, availableBytes),
+    filesystem: 'shelf',
+  })
+  await account.SpaceLanded([], [shelf('moving', 'one', 1000), shelf('stays', 'one', 1000)])
+  const goOn = async (ms: number) => {
+    await clock.advance(ms)
+    await account.SpaceLanded([], [shelf('stays', 'one', 1000)])
+    await account.SpaceLanded([], [look('moving', 'two', 300)])
+  }
+  const reserve = (id: string, bytes: number) =>
+    account.SpaceReserve({
+      ...requestOf([{ id, pathId: 'stays', bytes }]),
+      filesystems: [shelf('stays', 'one', 1000)],
+    })
+  const filled = async () => {
+    const { entries } = requestOf([{ id: 'other', pathId: 'moving', bytes: 300 }])
+    const filesystems = [look('moving', 'two', 300)]
+    return (await account.SpaceReserve({ ...requestOf([]), entries, filesystems })).outcome
+  }
+  await goOn(10_000)
+  t.is(await filled(), 'granted')
+  t.is((await reserve('1', 1000)).outcome, 'refused', 'so far one look may be as true as the other')
+  await goOn(51_000)
+  t.is((await reserve('1', 1000)).outcome, 'granted')
+})
+
 type Step =
   | { readonly do: 'reserve'; readonly entries: readonly { id: string; pathId: string; bytes: number }[] }
   | { readonly do: 'land'; readonly id: string; readonly percent: number }
