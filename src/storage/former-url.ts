@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { durably } from '../base/durable-steps.ts'
 import { errorCode } from '../base/errors.ts'
 import { writeDurably } from '../base/write-durably.ts'
 
@@ -21,5 +22,5 @@ export async function formerUrl(repo: string, url: string): Promise<string | nul
 
 /** Once the index knows the paths under the new one: a stop before that finds the old one still to be taken back. */
 export async function keepUrl(repo: string, url: string): Promise<void> {
-  await writeDurably(join(repo, FILE), `${url}\n`)
+  await durably('paths.url-kept', () => writeDurably(join(repo, FILE), `${url}\n`))
 }

@@ -19,7 +19,7 @@ test('TestRestartWorker: the caller of a worker that died in AP hears of it, and
       .filter(([, stats]) => stats.Info.Hostname === 'w01' && stats.Enabled)
       .map(([session]) => session)
   await worker.kill()
-  worker.start('before:task.files-synced')
+  worker.start('before:task.files-synced/AP')
   await worker.healthy()
   const [first] = await sessionsOf()
   const { Number: number } = await api.PledgeSector()

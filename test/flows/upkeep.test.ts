@@ -15,7 +15,7 @@ const sealerTypes = (cluster: ClusterAtHand, ...args: string[]): Typed => ({
 
 test('space that a dead worker was promised is released once its call is given up, and not before', async (t) => {
   const cluster = await ClusterAtHand.start(t, { workers: [] })
-  const worker = await cluster.addWorker('w01', [], true, { SEALYARD_KILL_AT: 'before:task.files-synced' })
+  const worker = await cluster.addWorker('w01', [], true, { SEALYARD_KILL_AT: 'before:task.files-synced/AP' })
   const died = new Promise((resolve) => worker.child.once('exit', resolve))
   await cluster.sealerSays('sectors', 'pledge')
   await died

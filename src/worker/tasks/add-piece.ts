@@ -40,7 +40,7 @@ export async function addPiece(tools: TaskTools, call: AddPieceCall): Promise<Pi
       contextOf(tools, files.scratch),
     )
     // The prover syncs the content; its name is ours. With the answer the sealer drops the staged data.
-    await makeDurable([files.file('unsealed').file])
+    await makeDurable('AP', [files.file('unsealed').file])
     return { Size: piece.paddedBytes, PieceCID: unsealedCid(piece.commitment) }
   })
 }

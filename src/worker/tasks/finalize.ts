@@ -3,6 +3,7 @@ import { sealProof } from '../../sectors/proof-types.ts'
 import type { SectorRef } from '../../sectors/sector-id.ts'
 import { completePhase } from '../../storage/cache-completeness.ts'
 import { listCache } from '../../storage/cache-directory.ts'
+import { makeDurable } from '../../storage/made-durable.ts'
 import { finalizeObjection } from '../cache-plan.ts'
 import { workerError } from '../errors.ts'
 import { contextOf, type TaskTools, withFiles } from '../task-tools.ts'
@@ -30,6 +31,7 @@ export async function finalize(tools: TaskTools, sector: SectorRef): Promise<voi
       const found = verdict.phase === null ? verdict.problem : `a ${verdict.phase} cache`
       throw unusable(`after finalizing its cache is not a finalized one: ${found}`, sector)
     }
+    await makeDurable('FIN', [cache.file])
     await records.setPhase(sector.ID, cache.pathId, 'finalized')
   })
 }

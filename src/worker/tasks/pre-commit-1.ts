@@ -64,7 +64,7 @@ export async function makeLayers(
     },
     contextOf(tools, files.scratch),
   )
-  await makeDurable([files.cache.file, files.sealed.file])
+  await makeDurable('PC1', [files.cache.file, files.sealed.file])
   await tools.storage.records.put(sector.ID, files.cache.pathId, { ...origin, phase: 'pc1' })
   return output
 }

@@ -40,7 +40,7 @@ export async function preCommit2(tools: TaskTools, call: PreCommit2Call): Promis
       { sector: call.sector, sealed: sealed.file, cache: cache.file, phase1Output },
       contextOf(tools, files.scratch),
     )
-    await makeDurable([cache.file, sealed.file])
+    await makeDurable('PC2', [cache.file, sealed.file])
     await records.setPhase(call.sector.ID, cache.pathId, 'pc2')
     return { Unsealed: unsealedCid(commD), Sealed: sealedCid(commR) }
   })

@@ -2,6 +2,7 @@ import type { Cid } from '../../protocol/types.ts'
 import { hexOfBase64, unsealedCommitment } from '../../sectors/commitments.ts'
 import { fileTypeBits } from '../../sectors/file-types.ts'
 import type { SectorRef } from '../../sectors/sector-id.ts'
+import { makeDurable } from '../../storage/made-durable.ts'
 import { contextOf, type TaskTools, withFiles } from '../task-tools.ts'
 
 export interface UnsealCall {
@@ -30,18 +31,21 @@ export async function unseal(tools: TaskTools, call: UnsealCall): Promise<void> 
     // The sealed file of a stored sector is 32 GiB or 64: it must not stay in a seal path for one read.
     borrow: true,
   }
-  await withFiles(tools, request, (files) =>
-    tools.executor.unseal(
+  await withFiles(tools, request, async (files) => {
+    const { file } = files.file('unsealed')
+    await tools.executor.unseal(
       {
         sector: call.sector,
         sealed: files.file('sealed').file,
-        unsealed: files.file('unsealed').file,
+        unsealed: file,
         ticket: hexOfBase64(call.ticket),
         commD: unsealedCommitment(call.unsealed),
         offset: call.offset,
         size: call.size,
       },
       contextOf(tools, files.scratch),
-    ),
-  )
+    )
+    // The prover syncs the content, its name is ours: the source may be given back after this.
+    await makeDurable('UNS', [file])
+  })
 }
