@@ -14,6 +14,7 @@ import { bytesOnDisk } from './disk-use.ts'
 import type { Fetcher } from './fetch-sector.ts'
 import { findSources, removeAtSource } from './fetch-sources.ts'
 import { storeTypes } from './move-sector.ts'
+import { giveWayToWhole } from './partial-unsealed.ts'
 import type { StorageParts } from './parts.ts'
 import { firstSound } from './path-choice.ts'
 import { relativeName } from './storage-path.ts'
@@ -33,6 +34,7 @@ export async function moveToStore(
 ): Promise<void> {
   const types = fileTypesOf(bits)
   await parts.locks.run(sectorName(sector.ID), async () => {
+    if (types.includes('unsealed')) await giveWayToWhole(parts, sector, signal)
     for (const type of types) {
       const here = await parts.paths.holdersOf(type, sector.ID)
       if (here.length === 0) await fetcher.fetch(sector, type, 'storage', 'move', signal)
