@@ -1,4 +1,4 @@
-import type { SectorStatus } from '../protocol/types.ts'
+import type { SectorLine, SectorStatus } from '../protocol/types.ts'
 import { formatTable } from './table.ts'
 
 /** Columns that are shown when they are asked for, as lotus does. */
@@ -13,7 +13,7 @@ export interface SectorColumns {
  * VerifiedPower and Pledge are the chain's to say: without one there is nothing to print, and the columns are left out.
  */
 export function formatSectors(
-  sectors: readonly SectorStatus[],
+  sectors: readonly SectorLine[],
   { sealTime = false, events = false }: SectorColumns = {},
 ): string {
   const rows = sectors.map((sector) => [
@@ -22,7 +22,7 @@ export function formatSectors(
     !isCommitted(sector) ? 'NO' : sector.Sealyard?.offline === true ? 'offline' : 'YES',
     isCommitted(sector) && RESTING.includes(sector.State) ? 'YES' : 'NO',
     sealTime ? sealTimeOf(sector) : '',
-    events ? String(sector.Log.length) : '',
+    events ? String(sector.Events) : '',
     deals(sector),
     note(sector),
   ])
@@ -32,10 +32,9 @@ export function formatSectors(
 const HOUR_SECONDS = 3600
 
 /** From the first event to the one that made it proving, as Go prints a duration; '' while it is not. */
-function sealTimeOf({ Log: [first, ...later] }: SectorStatus): string {
-  const proving = later.find((entry) => entry.Message.endsWith(' → Proving'))
-  if (first === undefined || proving === undefined) return ''
-  return goDuration(proving.Timestamp - first.Timestamp)
+function sealTimeOf({ FirstEventAt: first, ProvingAt: proving }: SectorLine): string {
+  if (first === null || proving === null) return ''
+  return goDuration(Math.floor(proving / 1000) - Math.floor(first / 1000))
 }
 
 /** 3725 → 1h2m5s */
@@ -48,16 +47,16 @@ const RESTING: readonly string[] = ['Proving', 'Available']
 const COMMITTING: readonly string[] = ['CommitWait', 'CommitFailed', 'Removing', 'Removed', 'RemoveFailed']
 
 /** Whether the message with the proof has landed. */
-function isCommitted({ CommitMsg, State }: SectorStatus): boolean {
+function isCommitted({ CommitMsg, State }: SectorLine): boolean {
   return CommitMsg !== null && !COMMITTING.includes(State)
 }
 
-function deals(sector: SectorStatus): string {
+function deals(sector: Pick<SectorLine, 'Sealyard'>): string {
   const data = (sector.Sealyard?.pieces ?? []).filter((piece) => piece.dataBytes > 0)
   return data.length === 0 ? 'CC' : String(data.length)
 }
 
-function note(sector: SectorStatus): string {
+function note(sector: SectorLine): string {
   const paused = sector.Sealyard?.paused ?? null
   if (paused !== null) return `paused: ${paused}`
   if (sector.LastErr !== '' && sector.State.endsWith('Failed')) return clipped(sector.LastErr)

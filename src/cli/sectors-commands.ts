@@ -4,9 +4,9 @@ import { resolve } from 'node:path'
 import { Command } from 'commander'
 import type { SealerApi } from '../protocol/apis.ts'
 import { pushFile } from '../protocol/reader-streams.ts'
-import type { SectorStatus } from '../protocol/types.ts'
 import { type Endpoint, sealerClient } from './nodes.ts'
 import { terminal } from './program.ts'
+import { sectorLines } from './sector-lines.ts'
 import { formatSectorStatus, formatSectors } from './sector-tables.ts'
 import { sectorNumber, usage } from './usage.ts'
 
@@ -118,27 +118,14 @@ function list(sealer: Sealer): Command {
     .option('--show-removed', 'also those that were removed')
     .option('--seal-time', 'how long each took from its first event until it was proving')
     .option('--events', 'how many events each has seen')
-    .option('--json', 'as JSON')
+    .option('--json', "as JSON, without logs and proofs: 'sectors status' has those")
     .action(async (flags: { showRemoved?: true; sealTime?: true; events?: true; json?: true }) => {
-      const client = await sealer()
-      const all = await statusesOf(client, await client.SectorsList())
+      const all = await sectorLines(await sealer())
       // As lotus does: the API knows them for ever, an operator is done with them.
       const sectors = all.filter((sector) => flags.showRemoved === true || sector.State !== 'Removed')
       if (flags.json) json(sectors)
       else out(formatSectors(sectors, flags))
     })
-}
-
-/** Each call has a connection of its own: ten thousand at once would end at the limit of open files. */
-const CALLS_AT_ONCE = 32
-
-async function statusesOf(client: SealerApi, numbers: readonly number[]): Promise<SectorStatus[]> {
-  const found: SectorStatus[] = []
-  for (let at = 0; at < numbers.length; at += CALLS_AT_ONCE) {
-    const some = numbers.slice(at, at + CALLS_AT_ONCE)
-    found.push(...(await Promise.all(some.map((number) => client.SectorsStatus(number, false)))))
-  }
-  return found
 }
 
 function status(sealer: Sealer): Command {

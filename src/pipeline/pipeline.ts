@@ -18,9 +18,9 @@ import { pauseSector, resumeSector, retrySector } from './pausing.ts'
 import { proveWindowPost } from './prove-window-post.ts'
 import { readPiece } from './read-piece.ts'
 import { removeSector, unsealSector } from './sector-calls.ts'
-import { isProofAwaited } from './sector-record.ts'
+import { isProofAwaited, type SectorRecord } from './sector-record.ts'
 import { isAtRest } from './sector-state.ts'
-import { statusOf } from './sector-status.ts'
+import { lineOf, type Surroundings, statusOf } from './sector-status.ts'
 import { SectorStore } from './sector-store.ts'
 import { Staging } from './staging.ts'
 import type { SealerExecutor, StepTools } from './step.ts'
@@ -56,6 +56,7 @@ export type PipelineApi = Pick<
   | 'PledgeSector'
   | 'SectorsList'
   | 'SectorsStatus'
+  | 'SectorLines'
   | 'SectorsSummary'
   | 'SectorUnseal'
   | 'SectorRemove'
@@ -134,22 +135,35 @@ export class Pipeline {
     await Promise.race([all, late])
   }
 
-  #askedOfState(): Pick<PipelineApi, 'SectorsList' | 'SectorsSummary' | 'SectorsStatus' | 'Commit2Input'> {
-    const { store, commit1Files, chain } = this.#tools
+  #askedOfState(): Pick<
+    PipelineApi,
+    'SectorsList' | 'SectorsSummary' | 'SectorsStatus' | 'SectorLines' | 'Commit2Input'
+  > {
+    const { store } = this.#tools
     return {
       SectorsList: () => store.numbers(),
       SectorsSummary: () => store.summary(),
       SectorsStatus: async (number) => {
         const record = await store.get(number)
-        const { commit1File } = record
-        return statusOf(record, {
-          events: await store.events(number),
-          workersAwaitedUntil: await waitsForWorkersUntil(record, this.#tools),
-          offline: chain.offline,
-          commit1Path: commit1File === null ? null : commit1Files.path(commit1File),
-        })
+        return statusOf(record, await store.events(number), await this.#around(record))
+      },
+      SectorLines: async () => {
+        const [records, histories] = await Promise.all([store.list(), store.histories()])
+        const line = async (record: SectorRecord) =>
+          lineOf(record, histories.get(record.id.Number) ?? null, await this.#around(record))
+        return Promise.all(records.map(line))
       },
       Commit2Input: (number) => commit2Input(number, this.#tools),
+    }
+  }
+
+  async #around(record: SectorRecord): Promise<Surroundings> {
+    const { commit1Files, chain } = this.#tools
+    const { commit1File } = record
+    return {
+      workersAwaitedUntil: await waitsForWorkersUntil(record, this.#tools),
+      offline: chain.offline,
+      commit1Path: commit1File === null ? null : commit1Files.path(commit1File),
     }
   }
 

@@ -1,11 +1,12 @@
-import type { SectorStatus } from '../protocol/types.ts'
+import type { SectorLine, SectorStatus } from '../protocol/types.ts'
 import { base64OfHex, sealedCid, unsealedCid } from '../sectors/commitments.ts'
 import type { SectorEventRow } from '../state/tables.ts'
 import { dataPieces, isCommit2Deferred, type SectorRecord } from './sector-record.ts'
+import type { SectorHistory } from './sector-store.ts'
 import { waitingForWorkers } from './workers-back.ts'
 
-export interface StatusSources {
-  readonly events: readonly Pick<SectorEventRow, 'at' | 'kind' | 'message' | 'trace'>[]
+/** What a sector's record does not say by itself. */
+export interface Surroundings {
   readonly offline: boolean
   /** Milliseconds since 1970 when C2 waits for workers to connect again; else null. */
   readonly workersAwaitedUntil: number | null
@@ -13,8 +14,42 @@ export interface StatusSources {
   readonly commit1Path: string | null
 }
 
-/** A sector as it is listed: the field's keys, then ours. */
-export function statusOf(record: SectorRecord, sources: StatusSources): SectorStatus {
+/** A sector with its proof and its log. */
+export function statusOf(
+  record: SectorRecord,
+  events: readonly Pick<SectorEventRow, 'at' | 'kind' | 'message' | 'trace'>[],
+  around: Surroundings,
+): SectorStatus {
+  return {
+    ...fieldsOf(record),
+    Proof: record.proof,
+    Log: events.map((event) => ({
+      Kind: event.kind,
+      Timestamp: Math.floor(event.at / 1000),
+      Trace: event.trace,
+      Message: event.message,
+    })),
+    Sealyard: { ...extrasOf(record, around), logTimes: events.map((event) => event.at) },
+  }
+}
+
+/** A sector among many. @param history null for one without a log */
+export function lineOf(
+  record: SectorRecord,
+  history: SectorHistory | null,
+  around: Surroundings,
+): SectorLine {
+  return {
+    ...fieldsOf(record),
+    Events: history?.events ?? 0,
+    FirstEventAt: history?.firstAt ?? null,
+    ProvingAt: history?.provingAt ?? null,
+    Sealyard: extrasOf(record, around),
+  }
+}
+
+/** The field's keys. */
+function fieldsOf(record: SectorRecord) {
   return {
     SectorID: record.id.Number,
     State: record.state,
@@ -24,30 +59,25 @@ export function statusOf(record: SectorRecord, sources: StatusSources): SectorSt
     Seed: randomness(record.seed, record.seedEpoch),
     PreCommitMsg: message(record.preCommitMessage),
     CommitMsg: message(record.commitMessage),
-    Proof: record.proof,
     Retries: record.retries,
     LastErr: record.lastError ?? '',
     SealProof: record.proofType,
-    Log: sources.events.map((event) => ({
-      Kind: event.kind,
-      Timestamp: Math.floor(event.at / 1000),
-      Trace: event.trace,
-      Message: event.message,
+  }
+}
+
+function extrasOf(record: SectorRecord, { offline, workersAwaitedUntil, commit1Path }: Surroundings) {
+  return {
+    Miner: record.id.Miner,
+    offline,
+    commit2: commit2Words(record, workersAwaitedUntil),
+    commit2Input: commit1Path,
+    pieces: dataPieces(record).map(({ size, dataBytes, commitment }) => ({
+      size,
+      dataBytes,
+      commitment: commitment ?? '',
     })),
-    Sealyard: {
-      Miner: record.id.Miner,
-      offline: sources.offline,
-      commit2: commit2Words(record, sources.workersAwaitedUntil),
-      commit2Input: sources.commit1Path,
-      pieces: dataPieces(record).map(({ size, dataBytes, commitment }) => ({
-        size,
-        dataBytes,
-        commitment: commitment ?? '',
-      })),
-      keepUnsealed: record.keepUnsealed,
-      paused: record.paused,
-      logTimes: sources.events.map((event) => event.at),
-    },
+    keepUnsealed: record.keepUnsealed,
+    paused: record.paused,
   }
 }
 

@@ -38,6 +38,17 @@ const MOST_LINES = 2000
 const FIRST_LINES = 500
 const LINES_LEFT_OUT = 500
 
+/** What a sector's log comes to. */
+export interface SectorHistory {
+  readonly events: number
+  readonly firstAt: number
+  /** When it was Proving for the first time. */
+  readonly provingAt: number | null
+}
+
+/** How the entry ends that made a sector Proving. */
+const PROVING = ' → Proving'
+
 type Listener = (record: SectorRecord) => void
 
 /**
@@ -136,6 +147,24 @@ export class SectorStore {
       .groupBy('state')
       .execute()
     return Object.fromEntries(rows.map((row) => [row.state, row.sectors]))
+  }
+
+  /** What each sector's log comes to, by number; times in milliseconds since 1970. */
+  async histories(): Promise<Map<number, SectorHistory>> {
+    const rows = await this.#db
+      .selectFrom('sector_events')
+      .select((eb) => [
+        'number',
+        eb.fn.countAll<number>().as('events'),
+        eb.fn.min<number>('at').as('firstAt'),
+        eb.fn
+          .min<number | null>(eb.case().when('message', 'like', `%${PROVING}`).then(eb.ref('at')).end())
+          .as('provingAt'),
+      ])
+      .where('miner', '=', this.#miner)
+      .groupBy('number')
+      .execute()
+    return new Map(rows.map(({ number, ...history }) => [number, history]))
   }
 
   events(number: number): Promise<Selectable<SectorEventRow>[]> {

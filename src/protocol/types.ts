@@ -181,6 +181,22 @@ export const MINER_API_VERSION = 66816
 /** Worker API 1.7.0, since lotus v1.23. */
 export const WORKER_API_VERSION = 67328
 
+const sectorExtras = z.object({
+  Miner: whole,
+  /** True when tickets, seeds and messages were made up locally. */
+  offline: z.boolean(),
+  /** Words for what C2 waits for, or null. */
+  commit2: z.string().nullable(),
+  /** Where the kept output of C1 lies, or null. */
+  commit2Input: z.string().nullable(),
+  pieces: list(z.object({ size: bytes, dataBytes: bytes, commitment: z.string() })),
+  keepUnsealed: z.boolean(),
+  /** Why nothing is done with it until somebody says so, or null. */
+  paused: z.string().nullable().default(null),
+  /** Of each entry of Log, milliseconds since 1970: the field's key has whole seconds. */
+  logTimes: z.array(whole).default([]),
+})
+
 /** What a sector's listing carries; keys that lotus lacks stand below `Sealyard`. */
 export const sectorStatus = z.object({
   SectorID: whole,
@@ -196,25 +212,21 @@ export const sectorStatus = z.object({
   LastErr: z.string(),
   SealProof: whole,
   Log: list(z.object({ Kind: z.string(), Timestamp: whole, Trace: z.string(), Message: z.string() })),
-  Sealyard: z
-    .object({
-      Miner: whole,
-      /** True when tickets, seeds and messages were made up locally. */
-      offline: z.boolean(),
-      /** Words for what C2 waits for, or null. */
-      commit2: z.string().nullable(),
-      /** Where the kept output of C1 lies, or null. */
-      commit2Input: z.string().nullable(),
-      pieces: list(z.object({ size: bytes, dataBytes: bytes, commitment: z.string() })),
-      keepUnsealed: z.boolean(),
-      /** Why nothing is done with it until somebody says so, or null. */
-      paused: z.string().nullable().default(null),
-      /** Of each entry of Log, milliseconds since 1970: the field's key has whole seconds. */
-      logTimes: z.array(whole).default([]),
-    })
-    .optional(),
+  Sealyard: sectorExtras.optional(),
 })
 export type SectorStatus = z.output<typeof sectorStatus>
+
+/** One sector of many: its status without proof and log, which have kilobytes each, but with what the log comes to. */
+export const sectorLine = sectorStatus.omit({ Proof: true, Log: true, Sealyard: true }).extend({
+  /** Entries of its log. */
+  Events: whole,
+  /** Milliseconds since 1970, of the first entry; null without one. */
+  FirstEventAt: whole.nullable(),
+  /** The same of the entry that first made it Proving. */
+  ProvingAt: whole.nullable(),
+  Sealyard: sectorExtras.omit({ logTimes: true }).optional(),
+})
+export type SectorLine = z.output<typeof sectorLine>
 
 // Extras of Sealyard's own nodes.
 

@@ -1,6 +1,15 @@
 import test from 'ava'
-import { formatSectorStatus, formatSectors } from '../../src/cli/sector-tables.ts'
+import { lineOf, sectorLines } from '../../src/cli/sector-lines.ts'
+import {
+  formatSectors as formatLines,
+  formatSectorStatus,
+  type SectorColumns,
+} from '../../src/cli/sector-tables.ts'
+import { RpcError } from '../../src/protocol/errors.ts'
 import type { SectorStatus } from '../../src/protocol/types.ts'
+
+const formatSectors = (sectors: SectorStatus[], columns?: SectorColumns) =>
+  formatLines(sectors.map(lineOf), columns)
 
 const CID = { '/': 'bafy' }
 
@@ -120,4 +129,30 @@ test('a long last error is cut in the list and whole in the status', (t) => {
   const note = formatSectors([failed]).trim().split('\n')[1]?.split(/ {2,}/).at(-1) ?? ''
   t.true(note.length <= 60 && note.endsWith('…') && words.startsWith(note.slice(0, -1)), note)
   t.true(formatSectorStatus(failed, false, false).includes(words))
+})
+
+test('a list is one call, and no log or proof comes with it', async (t) => {
+  const { Log: _log, Proof: _proof, ...fields } = sector(7, {})
+  const { logTimes: _times, ...extras } = fields.Sealyard!
+  const line = { ...fields, Events: 2000, FirstEventAt: 1000, ProvingAt: 5000, Sealyard: extras }
+  const never = async () => t.fail() as never
+  const client = { SectorLines: async () => [line], SectorsList: never, SectorsStatus: never }
+  t.deepEqual(await sectorLines(client), [line])
+  t.regex(formatLines([line], { sealTime: true, events: true }), / 4s +2000 /)
+})
+
+test('a node that does not know that call is asked sector by sector', async (t) => {
+  const entry = { Kind: 'state', Timestamp: 1000, Trace: '', Message: 'created' }
+  const unknown = new RpcError({ rpcCode: -32601, method: 'SectorLines', url: '', message: 'not found' })
+  const client = {
+    SectorLines: () => Promise.reject(unknown),
+    SectorsList: async () => [7],
+    SectorsStatus: async (number: number) => sector(number, { Log: [entry], Proof: 'cHJvb2Y=' }),
+  }
+  const [line] = await sectorLines(client)
+  t.deepEqual([line?.Events, line?.FirstEventAt, line?.ProvingAt], [1, 1_000_000, null])
+  t.false(JSON.stringify(line).includes('cHJvb2Y='))
+  await t.throwsAsync(sectorLines({ ...client, SectorLines: () => Promise.reject(new Error('away')) }), {
+    message: 'away',
+  })
 })

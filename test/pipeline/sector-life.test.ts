@@ -75,6 +75,23 @@ test('sectors are numbered one after the other, above those that storage paths h
   await t.throwsAsync(api().SectorsStatus(7, false), { message: /there is no sector 7/ })
 })
 
+test('the list of all sectors says of each what its status says, but for proof and log', async (t) => {
+  const { api, until } = await pipelineAtHand(t)
+  await api().PledgeSector()
+  const { Proof, Log, Sealyard, ...fields } = await until(1, 'Proving')
+  const [line, ...others] = await api().SectorLines()
+  t.deepEqual(others, [])
+  const { logTimes, ...extras } = Sealyard!
+  t.truthy(Proof)
+  t.deepEqual(line, {
+    ...fields,
+    Events: Log.length,
+    FirstEventAt: logTimes[0]!,
+    ProvingAt: logTimes[Log.findIndex(({ Message }) => Message.endsWith(' → Proving'))]!,
+    Sealyard: extras,
+  })
+})
+
 test('without anybody who runs C2 the sector is stored and says that its proof is missing', async (t) => {
   const { api, until, cluster, repo } = await pipelineAtHand(t)
   cluster.commit2 = false
