@@ -30,6 +30,8 @@ export type ProofErrorCode =
   | 'PROVER_PANICKED'
   /** The child did not keep to the line protocol. */
   | 'PROVER_PROTOCOL'
+  /** The directory of SDR parents, which labelling needs, takes no files. */
+  | 'PARENTS_UNWRITABLE'
   /** There is no prover to start. */
   | 'PROVER_MISSING'
   /** The executor is `shape`. */
@@ -51,6 +53,7 @@ const LEVELS: Readonly<Record<ProofErrorCode, ProofError['level']>> = {
   PROVER_PANICKED: 'permanent',
   PROVER_PROTOCOL: 'temporary',
   // This host cannot seal at all; another one may.
+  PARENTS_UNWRITABLE: 'critical',
   PROVER_MISSING: 'critical',
   DOES_NOT_SEAL: 'permanent',
 }

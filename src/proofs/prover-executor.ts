@@ -11,6 +11,7 @@ import * as answers from './answers.ts'
 import { childEnvironment, isSmall } from './child-environment.ts'
 import { proofError } from './errors.ts'
 import type { Circuit, FoundParameters } from './parameters.ts'
+import { parentsTrouble } from './parents-directory.ts'
 import { type ChildTask, type ProverCommand, runChild } from './prover-child.ts'
 import type {
   AddPieceTask,
@@ -230,9 +231,10 @@ export class ProverExecutor implements TaskExecutor {
   ): Promise<T> {
     const { command, parameterDirectory, env, log, clock } = this.#options
     const verifyParents = this.#verifiesParents(task.name, proofType)
+    const environment = childEnvironment({ directory, parameterDirectory, env, proofType, verifyParents })
     const answer = await runChild({
       command,
-      environment: childEnvironment({ directory, parameterDirectory, env, proofType, verifyParents }),
+      environment,
       directory,
       task,
       sector,
@@ -240,6 +242,9 @@ export class ProverExecutor implements TaskExecutor {
       onProgress: (message) => context.onProgress?.({ message, doneBytes: null, totalBytes: null }),
       log,
       clock,
+    }).catch(async (failure: unknown) => {
+      const trouble = labels(task.name) ? await parentsTrouble(failure, environment, sector) : null
+      throw trouble ?? failure
     })
     if (verifyParents) this.#parentsChecked.add(proofType)
     const parsed = output.safeParse(answer)
@@ -253,9 +258,14 @@ export class ProverExecutor implements TaskExecutor {
    * for a large one once a process is enough.
    */
   #verifiesParents(task: string, proofType: number): boolean {
-    if (task !== 'pre-commit-1' && task !== 'unseal') return false
+    if (!labels(task)) return false
     return isSmall(proofType) || !this.#parentsChecked.has(proofType)
   }
+}
+
+/** Tasks that read the file of SDR parents. */
+function labels(task: string): boolean {
+  return task === 'pre-commit-1' || task === 'unseal'
 }
 
 function of(sector: SectorRef): Subject {
