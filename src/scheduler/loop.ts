@@ -124,6 +124,11 @@ export class SchedulingLoop {
     return this.desks().map((desk) => desk.worker)
   }
 
+  /** Has all workers say again what they can do; one that does not answer is disabled. */
+  refreshWorkers(): Promise<void> {
+    return this.#roster.refresh(this.#options.index.pathsVersion)
+  }
+
   desks(): WorkerDesk[] {
     return this.#roster.desks()
   }
@@ -189,7 +194,7 @@ export class SchedulingLoop {
   async #round(): Promise<void> {
     const { clock, log, policy } = this.#options
     if (this.#queue.list().length === 0 || clock.monotonicMs() < this.#settledAtMs) return
-    await this.#roster.refresh(this.#options.index.pathsVersion)
+    await this.refreshWorkers()
     if (this.#stopped.signal.aborted) return
     const windows = [...this.#roster.openWindows()]
     const { assignments, decisions, lines } = decide(this.#snapshot(windows), policy)

@@ -152,6 +152,8 @@ export class ScheduledSectorTasks implements SectorTasks {
 
   async canCommit2(sector: SectorRef): Promise<boolean> {
     const request = { id: '', sector, task: TASK.C2 }
+    // Nobody asks idle workers what they can do, and parameters may have come since.
+    await this.#options.loop.refreshWorkers()
     return this.#options.loop
       .workers()
       .filter((worker) => worker.enabled && worker.tasks.has(TASK.C2))

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { isSealyardError } from '../../src/base/errors.ts'
+import type { TaskCode } from '../../src/sectors/task-types.ts'
 import { Cluster, quiet, sectorOf, until } from './cluster-at-hand.ts'
 import { FOUNDING, FRED, ONE, W01, W04 } from './deployments.ts'
 
@@ -121,4 +122,14 @@ test('worker versions 1.7 and 1.6 are taken, others are sent away', async (t) =>
   const error = await t.throwsAsync(cluster.reconnect(fred))
   t.true(isSealyardError(error, 'WORKER_VERSION'))
   t.is(Object.keys(cluster.scheduler.workerStats()).length, 1)
+})
+
+test('C2 can run as soon as parameters have come to a connected worker, also with nothing in the queue', async (t) => {
+  const cluster = await Cluster.start(t, ONE)
+  const tasks: TaskCode[] = ['GET', 'PC1']
+  await cluster.connect({ ...FRED, tasks })
+  t.false(await cluster.tasks.canCommit2(sectorOf(1)))
+  tasks.push('C2')
+  await cluster.clock.advance(20_000)
+  t.true(await cluster.tasks.canCommit2(sectorOf(1)))
 })
