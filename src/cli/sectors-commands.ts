@@ -244,7 +244,14 @@ function importProof(sealer: Sealer): Command {
     .argument('<file>', 'the proof, raw bytes (192 a partition)')
     .action(async (text: string, file: string) => {
       const proof = await readFile(file)
-      await (await sealer()).ImportProof(sectorNumber(text), proof.toString('base64'))
-      out(`Sector ${text} has its proof\n`)
+      const { verified } = await (await sealer()).ImportProof(sectorNumber(text), proof.toString('base64'))
+      out(verified ? `Sector ${text} has its proof; it was verified\n` : unverifiedWords(text))
     })
+}
+
+function unverifiedWords(sector: string): string {
+  return (
+    `Sector ${sector} has its proof; it was NOT verified, for no verifying key of its size lies on the sealer's machine ` +
+    "('parameters list' shows those there are). A wrong proof is noticed when the commit is submitted\n"
+  )
 }

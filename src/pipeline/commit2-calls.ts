@@ -54,6 +54,7 @@ const WANTED: readonly SectorState[] = [...COMPUTING, ...FINALIZING, 'Proving']
 /**
  * Takes a proof that was made elsewhere.
  * @param proof base64
+ * @returns verified: false when the verifying key is not on this host, so that the proof was taken as it is
  * @throws PipelineError SECTOR_STATE, PROOF_HERE, NO_COMMIT1, PROOF_INVALID; nothing has changed then
  */
 export async function importProof(
@@ -62,7 +63,7 @@ export async function importProof(
   tools: StepTools,
   lives: Lives,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<{ verified: boolean }> {
   const record = await tools.store.get(number)
   refuseImport(record)
   const verified = await checkProof(record, Buffer.from(proof, 'base64'), tools, signal)
@@ -82,6 +83,7 @@ export async function importProof(
     await tools.store.change(number, decide)
     lives.start(number)
   }
+  return { verified }
 }
 
 function refuseImport(record: SectorRecord): void {

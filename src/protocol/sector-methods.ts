@@ -80,9 +80,9 @@ export const sectorMethods = {
   'Sealyard.ImportProof': method({
     permission: admin,
     params: [z.number(), t.base64],
-    result: nothing,
+    result: z.object({ verified: z.boolean() }),
     slow: true,
-    summary: 'Takes a proof made elsewhere; it is verified when the verifying key is here',
+    summary: 'Takes a proof made elsewhere, and says whether the verifying key was here to verify it',
   }),
   'Sealyard.SectorRetry': method({
     permission: admin,
