@@ -40,12 +40,6 @@ const vanillaPorepRequest = z.object({
 })
 export type VanillaPorepRequest = z.output<typeof vanillaPorepRequest>
 
-/** What the caller knows of the file it wants removed; null: it said nothing, the field's rules hold. */
-export interface RemoveConditions {
-  readonly ifMatch: string | null
-  readonly fence: string | null
-}
-
 /** What this node's storage and proofs answer of `/remote`. */
 export interface RemoteBackend {
   /** @throws with code UNKNOWN_PATH when this node has not attached it, PATH_PARKED with the reason */
@@ -59,15 +53,8 @@ export interface RemoteBackend {
   allocated(sector: SectorId, proofType: number, offset: number, size: number): Promise<boolean>
   /** Removes a type from every path of this node but those in `keep`. */
   remove(sector: SectorId, type: SectorFileType, keep: readonly string[]): Promise<void>
-  /** The same, only if the file is still the one meant. Absent: such requests are answered 501. */
-  removeIf?(
-    sector: SectorId,
-    type: SectorFileType,
-    keep: readonly string[],
-    conditions: RemoveConditions,
-  ): Promise<void>
   vanillaSingle(request: VanillaSingleRequest): Promise<Uint8Array>
-  vanillaPorep?(request: VanillaPorepRequest): Promise<Uint8Array>
+  vanillaPorep(request: VanillaPorepRequest): Promise<Uint8Array>
 }
 
 const SECTOR = '(s-t0\\d{1,16}-\\d{1,16})'
@@ -90,10 +77,10 @@ export function remoteRoutes(
   return [
     route('stat/([\\w-]{1,64})', ['GET'], (_request, [, id = '']) => stat(backend, id)),
     route('vanilla/single', ['POST'], (request) =>
-      proof(request, vanillaSingleRequest, backend.vanillaSingle?.bind(backend)),
+      proof(request, vanillaSingleRequest, backend.vanillaSingle.bind(backend)),
     ),
     route('vanilla/porep', ['POST'], (request) =>
-      proof(request, vanillaPorepRequest, backend.vanillaPorep?.bind(backend)),
+      proof(request, vanillaPorepRequest, backend.vanillaPorep.bind(backend)),
     ),
     route(`${TYPE}/${SECTOR}/(\\d{1,3})/allocated/(-?\\d{1,16})/(-?\\d{1,16})`, ['GET'], (_request, match) =>
       allocated(backend, match),
@@ -153,20 +140,18 @@ async function remove(
   if (sector === null || !isFileType(type)) return NOT_FOUND
   if (carriesBody(request)) return words(400, 'DELETE takes no body')
   const keep = (new URLSearchParams(request.query).get('keep') ?? '').split('.').filter((id) => id !== '')
-  const ifMatch = request.headers['if-match'] ?? null
-  const fence = request.headers['sealyard-fence'] ?? null
-  if (ifMatch === null && fence === null) await backend.remove(sector, type, keep)
-  else if (backend.removeIf === undefined) return words(501, 'this node removes without conditions only')
-  else await backend.removeIf(sector, type, keep, { ifMatch, fence })
+  // Removed all the same it might be another file than the one that was meant.
+  if (request.headers['if-match'] !== undefined)
+    return words(501, 'this node removes without conditions only')
+  await backend.remove(sector, type, keep)
   return empty(200)
 }
 
 async function proof<T>(
   request: HttpRequest,
   schema: z.ZodType<T>,
-  prove: ((request: T) => Promise<Uint8Array>) | undefined,
+  prove: (request: T) => Promise<Uint8Array>,
 ): Promise<RouteResult> {
-  if (prove === undefined) return words(501, 'this node does not make this proof')
   const parsed = schema.safeParse(parseJson(await request.body()))
   if (!parsed.success) {
     const [issue] = parsed.error.issues

@@ -1,7 +1,6 @@
 import { formatBytes } from '../base/bytes.ts'
 import { formatDuration } from '../base/duration.ts'
 import type { Transfer, WorkerInfo, WorkerJob, WorkerStats } from '../protocol/types.ts'
-import { sealProof } from '../sectors/proof-types.ts'
 import { taskCode } from '../sectors/task-types.ts'
 import type { Paint } from './paint.ts'
 import { formatTable } from './table.ts'
@@ -135,9 +134,4 @@ export function formatTransfers(transfers: readonly Transfer[]): string {
     each.error ?? '',
   ])
   return formatTable(['ID', 'Sector', 'Method', 'State', 'Bytes', 'Rate', 'From -> To', 'Error'], rows)
-}
-
-/** The short size of a proof type, for messages. */
-export function sizeOf(proofType: number): string {
-  return sealProof(proofType).sizeName
 }

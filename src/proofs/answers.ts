@@ -24,6 +24,5 @@ export const foundParameters = z.object({
 })
 
 export const phase1 = z.object({ phase1Output: z.string() })
-export const dataCommitment = z.object({ commD: hex32 })
 export const bytesRead = z.object({ bytes: z.int().nonnegative() })
 export const vanillaProof = z.object({ vanillaProof: bytes })

@@ -93,19 +93,9 @@ class KnowingProver extends ProverExecutor implements OpenExecutor {
     return other === null ? super.windowPost(task, context) : other.windowPost(task, context)
   }
 
-  override async winningPost(task: PostTask, context: TaskContext): Promise<Uint8Array> {
-    const other = await this.#other('winning-post', task.proofType, 'canProve')
-    return other === null ? super.winningPost(task, context) : other.winningPost(task, context)
-  }
-
   override async verifyWindowPost(task: VerifyPostTask, context: TaskContext): Promise<boolean> {
     const other = await this.#other('window-post', task.proofType, 'canVerify')
     return other === null ? super.verifyWindowPost(task, context) : other.verifyWindowPost(task, context)
-  }
-
-  override async verifyWinningPost(task: VerifyPostTask, context: TaskContext): Promise<boolean> {
-    const other = await this.#other('winning-post', task.proofType, 'canVerify')
-    return other === null ? super.verifyWinningPost(task, context) : other.verifyWinningPost(task, context)
   }
 
   /** Another directory's executor, when that is the one with the parameters; null: this one, also to say what lacks. */

@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { z } from 'zod'
 import type { Clock } from '../base/clock.ts'
 import type { Logger } from '../base/log.ts'
-import type { Hex32 } from '../sectors/commitments.ts'
 import { sealProof } from '../sectors/proof-types.ts'
 import { type SectorRef, sectorName } from '../sectors/sector-id.ts'
 import * as answers from './answers.ts'
@@ -17,7 +16,6 @@ import type {
   AddPieceTask,
   Commit1Task,
   Commit2Task,
-  DataCommitmentTask,
   FinalizeTask,
   FreeUnsealedTask,
   PieceCommitmentTask,
@@ -80,11 +78,6 @@ export class ProverExecutor implements TaskExecutor {
       context,
       answers.piece,
     )
-  }
-
-  async dataCommitment({ proofType, pieces }: DataCommitmentTask, context: TaskContext): Promise<Hex32> {
-    const child = { name: 'data-commitment', proof: name(proofType), pieces }
-    return (await this.#run(about(proofType), child, context, answers.dataCommitment)).commD
   }
 
   async preCommit1(task: PreCommit1Task, context: TaskContext): Promise<Uint8Array> {
@@ -171,16 +164,8 @@ export class ProverExecutor implements TaskExecutor {
     return this.#provePost('window', task, context)
   }
 
-  winningPost(task: PostTask, context: TaskContext): Promise<Uint8Array> {
-    return this.#provePost('winning', task, context)
-  }
-
   verifyWindowPost(task: VerifyPostTask, context: TaskContext): Promise<boolean> {
     return this.#verifyPost('window', task, context)
-  }
-
-  verifyWinningPost(task: VerifyPostTask, context: TaskContext): Promise<boolean> {
-    return this.#verifyPost('winning', task, context)
   }
 
   /** Which parameters of a circuit lie in the parameter directory. */

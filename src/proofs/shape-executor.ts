@@ -9,7 +9,6 @@ import type { SectorRef } from '../sectors/sector-id.ts'
 import { type ProofError, proofError } from './errors.ts'
 import type {
   AddPieceTask,
-  DataCommitmentTask,
   FinalizeTask,
   PieceCommitmentTask,
   PieceSource,
@@ -41,10 +40,6 @@ export class ShapeExecutor implements TaskExecutor {
   async pieceCommitment(task: PieceCommitmentTask, context: TaskContext): Promise<SealPiece> {
     requireRunning(context)
     return standInPiece(task.pieceBytes, task.source)
-  }
-
-  async dataCommitment({ pieces }: DataCommitmentTask): Promise<Hex32> {
-    return standInCommD(pieces)
   }
 
   async preCommit1(task: PreCommit1Task, context: TaskContext): Promise<Uint8Array> {
@@ -107,15 +102,7 @@ export class ShapeExecutor implements TaskExecutor {
     return Promise.reject(refusal('there is nothing to prove'))
   }
 
-  winningPost(): Promise<Uint8Array> {
-    return Promise.reject(refusal('there is nothing to prove'))
-  }
-
   verifyWindowPost(): Promise<boolean> {
-    return Promise.reject(refusal('it cannot verify a proof'))
-  }
-
-  verifyWinningPost(): Promise<boolean> {
     return Promise.reject(refusal('it cannot verify a proof'))
   }
 

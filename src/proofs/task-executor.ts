@@ -47,12 +47,6 @@ export interface PieceCommitmentTask {
   readonly source: PieceSource
 }
 
-export interface DataCommitmentTask {
-  readonly proofType: number
-  /** All pieces of the sector, fillers too. */
-  readonly pieces: readonly SealPiece[]
-}
-
 export interface PreCommit1Task {
   readonly sector: SectorRef
   readonly unsealed: string
@@ -187,7 +181,6 @@ export interface TaskExecutor {
 
   addPiece(task: AddPieceTask, context: TaskContext): Promise<SealPiece>
   pieceCommitment(task: PieceCommitmentTask, context: TaskContext): Promise<SealPiece>
-  dataCommitment(task: DataCommitmentTask, context: TaskContext): Promise<Hex32>
   /** @returns the JSON that PC2 takes, the same that other implementations pass */
   preCommit1(task: PreCommit1Task, context: TaskContext): Promise<Uint8Array>
   preCommit2(task: PreCommit2Task, context: TaskContext): Promise<SealCommitments>
@@ -205,7 +198,5 @@ export interface TaskExecutor {
   postChallenges(task: PostChallengesTask, context: TaskContext): Promise<Map<number, number[]>>
   vanillaPost(task: VanillaPostTask, context: TaskContext): Promise<Uint8Array>
   windowPost(task: PostTask, context: TaskContext): Promise<Uint8Array>
-  winningPost(task: PostTask, context: TaskContext): Promise<Uint8Array>
   verifyWindowPost(task: VerifyPostTask, context: TaskContext): Promise<boolean>
-  verifyWinningPost(task: VerifyPostTask, context: TaskContext): Promise<boolean>
 }

@@ -107,22 +107,3 @@ export function asOverrides(table: ResourceTable): Map<string, number> {
   }
   return lines
 }
-
-export interface ResourceVariable {
-  readonly name: string
-  readonly defaultValue: number
-  /** The environment's value, null when it has none. */
-  readonly value: string | null
-}
-
-/** Every sized variable with its default, in a fixed order; what `resources` lists. */
-export function resourceVariables(env: Environment): ResourceVariable[] {
-  return TASKS_WITH_RESOURCES.flatMap((code) =>
-    SIZES.flatMap((size) =>
-      FIELDS.map(([field, suffix]) => {
-        const name = `${code}_${size}_${suffix}`
-        return { name, defaultValue: defaultResources(code, size)[field], value: env[name] ?? null }
-      }),
-    ),
-  )
-}

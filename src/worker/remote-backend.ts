@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { PostKind, TaskExecutor } from '../proofs/task-executor.ts'
 import type { Cid, FsStat } from '../protocol/types.ts'
-import { sealedCommitment } from '../sectors/commitments.ts'
+import { hexOfBase64, sealedCommitment, unsealedCommitment } from '../sectors/commitments.ts'
 import type { SectorFileType } from '../sectors/file-types.ts'
-import { type SectorId, sectorName } from '../sectors/sector-id.ts'
+import { sealProof } from '../sectors/proof-types.ts'
+import { type SectorId, type SectorRef, sectorName } from '../sectors/sector-id.ts'
 import type { NodeStorage } from '../storage/node-storage.ts'
 import type { RemoveOptions } from '../storage/remove-files.ts'
 import { workerError } from './errors.ts'
@@ -23,6 +24,16 @@ export interface VanillaRequest {
   readonly ProofType: number
 }
 
+/** C1 of a sector by its commitments alone, as the field's `/remote/vanilla/porep` asks for it. */
+export interface VanillaPorepRequest {
+  readonly Sector: SectorRef
+  readonly Sealed: Cid
+  readonly Unsealed: Cid
+  /** Base64, as the seed. */
+  readonly Ticket: string
+  readonly Seed: string
+}
+
 /** The part of this node's storage that other nodes reach. */
 export interface RemoteStorage extends Pick<NodeStorage, 'stat' | 'allocated' | 'find' | 'serveFound'> {
   remove(
@@ -35,7 +46,7 @@ export interface RemoteStorage extends Pick<NodeStorage, 'stat' | 'allocated' | 
 
 export interface RemoteAnswersOptions {
   readonly storage: RemoteStorage
-  readonly executor: Pick<TaskExecutor, 'vanillaPost'>
+  readonly executor: Pick<TaskExecutor, 'vanillaPost' | 'commit1'>
   /** Directory below which a proof may make a private one; the system's temporary directory by default. */
   readonly scratch: string
 }
@@ -43,7 +54,7 @@ export interface RemoteAnswersOptions {
 /** What this node answers of `/remote`, but for the sector files themselves. */
 export class RemoteAnswers {
   readonly #storage: RemoteStorage
-  readonly #executor: Pick<TaskExecutor, 'vanillaPost'>
+  readonly #executor: Pick<TaskExecutor, 'vanillaPost' | 'commit1'>
   readonly #scratch: string
 
   constructor({ storage, executor, scratch }: RemoteAnswersOptions) {
@@ -86,17 +97,47 @@ export class RemoteAnswers {
     }
     const kind = postKind(request.ProofType)
     const [sealed, cache] = await Promise.all([this.#held('sealed', id), this.#held('cache', id)])
-    const scratch = await mkdtemp(join(this.#scratch, 'sealyard-post-'))
+    const task = {
+      kind,
+      sector: { ID: id, ProofType: SealProof },
+      sealed,
+      cache,
+      commR: sealedCommitment(SealedCID),
+      challenges: Challenge,
+    }
+    return this.#inScratch((scratch) => this.#executor.vanillaPost(task, { scratch }))
+  }
+
+  /**
+   * C1 from the files of this node, for a caller that proves elsewhere. Which pieces the sector has does not matter to
+   * it: as the field does, the data is taken for one piece.
+   * @throws WorkerError NOT_HELD
+   */
+  async vanillaPorep({ Sector, Sealed, Unsealed, Ticket, Seed }: VanillaPorepRequest): Promise<Uint8Array> {
+    const { ID: id, ProofType: proofType } = Sector
+    const [sealed, cache] = await Promise.all([this.#held('sealed', id), this.#held('cache', id)])
+    const commD = unsealedCommitment(Unsealed)
+    const task = {
+      sector: Sector,
+      sealed,
+      cache,
+      ticket: hexOfBase64(Ticket),
+      seed: hexOfBase64(Seed),
+      pieces: [{ commitment: commD, paddedBytes: sealProof(proofType).sectorSize }],
+      commD,
+      commR: sealedCommitment(Sealed),
+    }
+    return this.#inScratch(async (scratch) => {
+      const output = join(scratch, 'commit-1')
+      await this.#executor.commit1({ ...task, output }, { scratch })
+      return readFile(output)
+    })
+  }
+
+  async #inScratch<T>(work: (scratch: string) => Promise<T>): Promise<T> {
+    const scratch = await mkdtemp(join(this.#scratch, 'sealyard-vanilla-'))
     try {
-      const task = {
-        kind,
-        sector: { ID: id, ProofType: SealProof },
-        sealed,
-        cache,
-        commR: sealedCommitment(SealedCID),
-        challenges: Challenge,
-      }
-      return await this.#executor.vanillaPost(task, { scratch })
+      return await work(scratch)
     } finally {
       await rm(scratch, { recursive: true, force: true })
     }

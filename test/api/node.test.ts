@@ -15,7 +15,7 @@ import { Log } from '../../src/base/log.ts'
 import { method } from '../../src/protocol/method.ts'
 import { pushFile } from '../../src/protocol/reader-streams.ts'
 import { createClient } from '../../src/protocol/rpc-client.ts'
-import { SocketClient } from '../../src/protocol/rpc-websocket.ts'
+import { SocketClient } from '../protocol/socket-client.ts'
 
 const NAME = 's-t01000-7'
 const PATH_ID = '3d2f7a52-0f7c-4b0e-9d8a-0123456789ab'
@@ -67,6 +67,7 @@ function backend(removed: unknown[], found: Record<string, () => boolean>): Remo
     allocated: async (_sector, _proofType, offset) => offset === 0,
     remove: async (sector, type, keep) => void removed.push([sector, type, keep]),
     vanillaSingle: async () => Uint8Array.of(1, 2, 3),
+    vanillaPorep: async () => Uint8Array.of(4, 5, 6),
   }
 }
 
@@ -126,7 +127,7 @@ test('methods are called over HTTP and over a WebSocket, with the rights of the 
   t.is(await limited.Echo('read'), 'read')
   await t.throwsAsync(limited.Guarded(), { message: /missing permission to invoke 'Guarded'/ })
 
-  const socket = await SocketClient.connect(table, { url, token, timeoutMs: 10_000 })
+  const socket = await SocketClient.connect(table, { url, token })
   const long = 'x'.repeat(3_000_000)
   t.deepEqual(await Promise.all([socket.api.Echo('a'), socket.api.Echo(long)]), ['a', long])
   t.is(node.stats().tunnels > 0, true)
@@ -302,7 +303,7 @@ test('a port that is taken is told with what to do', async (t) => {
 test('closing ends sockets and idle connections', async (t) => {
   const site = await open(t)
   const url = `${site.node.url}/rpc/v0`
-  const socket = await SocketClient.connect(table, { url, token: site.token, timeoutMs: 10_000 })
+  const socket = await SocketClient.connect(table, { url, token: site.token })
   t.is(await socket.api.Echo('a'), 'a')
   const idle = connect(site.node.port, '127.0.0.1')
   const ended = new Promise<void>((resolve) => idle.once('close', () => resolve()))

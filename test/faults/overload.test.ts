@@ -203,6 +203,7 @@ async function echoNode(t: ExecutionContext) {
     allocated: nobody,
     remove: nobody,
     vanillaSingle: nobody,
+    vanillaPorep: nobody,
   }
   node.serve({ table: echo, implementation: { Echo: async (text: string) => text }, remote })
   return { node, lines, token: await tokens.create(['read']) }

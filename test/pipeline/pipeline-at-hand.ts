@@ -121,12 +121,11 @@ const unexpected = async (): Promise<never> => {
 function scriptedExecutor(cluster: Cluster): SealerExecutor {
   const nothing = {
     addPiece: unexpected,
-    dataCommitment: unexpected,
     preCommit1: unexpected,
     preCommit2: unexpected,
   }
   const more = { commit1: unexpected, commit2: unexpected, finalize: unexpected, unseal: unexpected }
-  const post = { vanillaPost: unexpected, winningPost: unexpected, verifyWinningPost: unexpected }
+  const post = { vanillaPost: unexpected }
   return {
     kind: cluster.executor,
     description: 'scripted',

@@ -37,15 +37,6 @@ test('reads data bytes out of an unsealed file and frees what is not kept', asyn
   t.false(existsSync(at.file('out-2')))
 })
 
-test('commitments of pieces add up to the commitment of the data', async (t) => {
-  const at = await SectorAtHand.withProver(t, PROOF_2KIB)
-  const half = { proofType: PROOF_2KIB, pieceBytes: 1016, source: { kind: 'zeroes' } } as const
-  const piece = await at.executor.pieceCommitment(half, at.context())
-  const whole = await at.executor.pieceCommitment({ ...half, pieceBytes: 2032 }, at.context())
-  const pieces = [piece, piece]
-  t.is(await at.executor.dataCommitment({ proofType: PROOF_2KIB, pieces }, at.context()), whole.commitment)
-})
-
 test('a finalized sector answers challenges', async (t) => {
   const at = await SectorAtHand.withProver(t, PROOF_2KIB)
   const { commR } = await at.seal()

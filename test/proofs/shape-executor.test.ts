@@ -44,9 +44,6 @@ test('its stand-ins are the same for the same sector, and the data’s follows f
   t.deepEqual(first, second)
   t.is(first.commD, first.piece.commitment)
   t.regex(first.commR, /^[0-9a-f]{62}[0-3][0-9a-f]$/)
-  const pieces = [first.piece, first.piece]
-  const executor = new ShapeExecutor()
-  t.not(await executor.dataCommitment({ proofType: PROOF_32GIB, pieces }), first.commD)
 })
 
 test('refuses to prove, to verify and to give data, and says what it is', async (t) => {

@@ -1,11 +1,8 @@
-import { once } from 'node:events'
-import type { AddressInfo } from 'node:net'
 import test from 'ava'
-import { WebSocketServer } from 'ws'
 import { z } from 'zod'
 import { method, nothing } from '../../src/protocol/method.ts'
 import { createDispatcher } from '../../src/protocol/rpc-server.ts'
-import { SocketClient, SocketSession } from '../../src/protocol/rpc-websocket.ts'
+import { SocketSession } from '../../src/protocol/rpc-websocket.ts'
 
 const table = {
   'Filecoin.Echo': method({ permission: 'read', params: [z.string()], result: z.string(), summary: 's' }),
@@ -67,46 +64,4 @@ test('who does not read answers is disconnected', async (t) => {
   for (const id of [2, 3]) await served.message(`{"id":${id},"method":"Filecoin.Echo","params":["a"]}`)
   served.ended()
   t.deepEqual([sent, closed], [[], [0]], 'once, and without a farewell that nobody would read')
-})
-
-test('a client calls, times out with a cancel, and fails what is open when the socket goes', async (t) => {
-  const server = new WebSocketServer({ host: '127.0.0.1', port: 0 })
-  await once(server, 'listening')
-  const heard: string[] = []
-  server.on('connection', (socket, request) => {
-    t.is(request.headers.authorization, 'Bearer tok')
-    const served = new SocketSession(
-      dispatcher,
-      { permissions: ['read'] },
-      {
-        send: (text) => socket.send(text),
-        ping: () => socket.ping(),
-        close: (code, reason) => socket.close(code, reason),
-        destroy: () => socket.terminate(),
-        unsentBytes: () => socket.bufferedAmount,
-      },
-    )
-    socket.on('message', (data) => {
-      const text = (data as Buffer).toString()
-      heard.push(text)
-      void served.message(text)
-    })
-    socket.on('close', () => served.ended())
-  })
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/rpc/v0`
-  const client = await SocketClient.connect(table, { url, token: 'tok', timeoutMs: 200 })
-  t.is(await client.api.Echo('hello'), 'hello')
-  await t.throwsAsync(client.api.Wait(), { code: 'TIMEOUT' })
-  const open = client.api.Wait()
-  client.close()
-  await t.throwsAsync(open, { code: 'CONNECTION', message: /closed while Filecoin.Wait ran/ })
-  await client.closed
-  await t.throwsAsync(client.api.Echo('late'), { code: 'CONNECTION', message: /socket is closed/ })
-  t.true(heard.some((text) => text.includes('xrpc.cancel')))
-  server.close()
-})
-
-test('nobody there is an error, not a hanging socket', async (t) => {
-  const connecting = SocketClient.connect(table, { url: 'http://127.0.0.1:9', token: '', timeoutMs: 1000 })
-  await t.throwsAsync(connecting, { code: 'CONNECTION', message: /ECONNREFUSED/ })
 })

@@ -1,8 +1,8 @@
 import { readdir } from 'node:fs/promises'
 import test, { type ExecutionContext } from 'ava'
-import { sealedCid } from '../../src/sectors/commitments.ts'
+import { sealedCid, unsealedCid } from '../../src/sectors/commitments.ts'
 import { RemoteAnswers, type RemoteStorage } from '../../src/worker/remote-backend.ts'
-import { SECTOR } from './sector-at-hand.ts'
+import { SECTOR, SEED, TICKET } from './sector-at-hand.ts'
 import { layForeignCache, tasksAtHand } from './worker-at-hand.ts'
 
 const COMM_R = `06${'66'.repeat(31)}`
@@ -79,4 +79,29 @@ test('what another node wants removed is put aside when it is the last copy in a
     [SECTOR, 0, 127],
   ])
   t.is((await answers.stat('abc')).Capacity, 3)
+})
+
+test('a vanilla PoRep is C1 over the data as one piece, and leaves nothing behind', async (t) => {
+  const { storage, executor, answers } = await answersAtHand(t)
+  const asked = {
+    Sector: SECTOR,
+    Sealed: sealedCid(COMM_R),
+    Unsealed: unsealedCid('55'.repeat(32)),
+    Ticket: TICKET,
+    Seed: SEED,
+  }
+  await t.throwsAsync(answers.vanillaPorep(asked), { code: 'NOT_HELD' })
+  await layForeignCache(storage, 'pc2')
+  const before = await readdir(storage.directory)
+  t.is(Buffer.from(await answers.vanillaPorep(asked)).toString(), '{"proof":"of C1"}')
+  t.like(executor.last('commit1'), {
+    sector: SECTOR,
+    cache: storage.file('cache'),
+    ticket: '11'.repeat(32),
+    seed: '33'.repeat(32),
+    pieces: [{ commitment: '55'.repeat(32), paddedBytes: 2048 }],
+    commD: '55'.repeat(32),
+    commR: COMM_R,
+  })
+  t.deepEqual(await readdir(storage.directory), before)
 })
