@@ -68,12 +68,6 @@ pub struct SpaceRefusal {
     pub limited_by_max: bool,
 }
 
-#[napi(object, use_nullable = true)]
-pub struct PathSpace {
-    pub path: String,
-    pub available_bytes: f64,
-}
-
 /// What this kernel and this user may do.
 #[napi(object, use_nullable = true)]
 pub struct KernelAbilities {
@@ -178,21 +172,6 @@ pub fn disk_usage(
     };
     let work = move || outcome(mover::disk_usage(path.as_ref()), convert);
     in_background(env, "sealyard-usage", work, panicked)
-}
-
-/// Bytes left for new reservations on each path.
-#[napi(catch_unwind)]
-pub fn space_available(snapshot: SpaceSnapshot) -> Result<Vec<PathSpace>, String> {
-    let snapshot = snapshot.convert()?;
-    snapshot.check().map_err(invalid)?;
-    let space_on = |path: &space::StoragePath| {
-        let available = snapshot.available_on_path(&path.id).map_err(invalid)?;
-        Ok(PathSpace {
-            path: path.id.clone(),
-            available_bytes: number(available),
-        })
-    };
-    snapshot.paths.iter().map(space_on).collect()
 }
 
 /// Null if all of `wanted` fit at once.

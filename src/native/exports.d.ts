@@ -54,10 +54,6 @@ export declare class FrontDoor {
 export declare class FrontDoorUpload {
   /** What became of it; call it once. */
   settled(): Promise<FrontDoorUploadOutcome>
-  /** Bytes written so far. */
-  received(): number
-  /** Gives it up; it settles as cancelled unless it has arrived. */
-  cancel(): void
 }
 
 /** Moves sector files with one journal. */
@@ -287,8 +283,6 @@ export interface FrontDoorSettings {
   verdictTimeoutMs: number
   /** How long a push and whoever expects it wait for each other. */
   uploadWaitMs: number
-  /** Refuse pushes without a token. */
-  uploadsNeedToken: boolean
 }
 
 /** Asks whether a token is good; answered by `verdict` with the same ticket. */
@@ -349,11 +343,6 @@ export interface Nothing {
   ok: boolean
 }
 
-export interface PathSpace {
-  path: string
-  availableBytes: number
-}
-
 /** A storage path and a name such as `sealed/s-t01000-7` below it. */
 export interface Place {
   root: string
@@ -392,9 +381,6 @@ export interface Removed {
 
 /** Null if all of `wanted` fit at once. */
 export declare function spaceAdmit(snapshot: SpaceSnapshot, wanted: Array<SpaceEntry>): SpaceRefusal | null
-
-/** Bytes left for new reservations on each path. */
-export declare function spaceAvailable(snapshot: SpaceSnapshot): Array<PathSpace>
 
 export interface SpaceEntry {
   id: string

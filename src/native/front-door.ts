@@ -61,11 +61,6 @@ export interface FrontDoorOptions {
   verdictTimeoutMs?: number
   /** how long a push and the call that expects it wait for each other; 30,000 */
   uploadWaitMs?: number
-  /**
-   * Refuse pushes without a token. Default false: the field's clients push with none, the unguessable
-   * UUID named in an authorized call is what lets them in. A token that is sent is always checked.
-   */
-  uploadsNeedToken?: boolean
   /** judges one token; called once per token and time to live. A throw counts as `unavailable`. */
   authorize: (token: string) => Promise<{ verdict: TokenVerdict; ttlMs: number }>
   onEvent?: (event: FrontDoorEvent) => void
@@ -115,8 +110,6 @@ interface NativeUpload {
         bytesDone: number
       }
   >
-  received(): number
-  cancel(): void
 }
 
 interface NativeFrontDoor {
@@ -148,15 +141,6 @@ export class Upload {
     if (outcome.outcome === 'received') return outcome.bytes
     throw new UploadError(outcome)
   }
-
-  /** Bytes written so far. */
-  received(): number {
-    return this.#native.received()
-  }
-
-  cancel(): void {
-    this.#native.cancel()
-  }
 }
 
 /**
@@ -181,7 +165,6 @@ export class FrontDoor {
         minRateBytes: options.minRateBytes ?? 4096,
         verdictTimeoutMs: options.verdictTimeoutMs ?? 5_000,
         uploadWaitMs: options.uploadWaitMs ?? 30_000,
-        uploadsNeedToken: options.uploadsNeedToken ?? false,
       },
       (event: FrontDoorEvent) => this.#tell(options, event),
       (request: { ticket: number; token: string }) => void this.#judge(options, request),

@@ -69,11 +69,6 @@ export async function diskUsage(path: string): Promise<number | null> {
   return orThrow(await addon.diskUsage(path)).bytes
 }
 
-/** Bytes left for new reservations on each path: free space less what is promised, the floor and MaxStorage. */
-export function spaceAvailable(snapshot: SpaceSnapshot): { path: string; availableBytes: number }[] {
-  return translated(() => addon.spaceAvailable(snapshot))
-}
-
 /** Whether all of `wanted` fit at once; nothing is kept, the caller writes down what was granted. */
 export function spaceAdmit(snapshot: SpaceSnapshot, wanted: SpaceEntry[]): SpaceVerdict {
   const refusal = translated(() => addon.spaceAdmit(snapshot, wanted))

@@ -9,7 +9,6 @@ import {
   kernelAbilities,
   type SpaceSnapshot,
   spaceAdmit,
-  spaceAvailable,
 } from '../../src/native/space.ts'
 
 async function scratch(t: import('ava').ExecutionContext): Promise<string> {
@@ -27,18 +26,11 @@ const snapshot = (): SpaceSnapshot => ({
   held: [{ id: 'a', path: 'seal', bytes: 300, onDiskBytes: 100 }],
 })
 
-test('free space is told once per file system, less the floor and what is promised', (t) => {
-  t.deepEqual(spaceAvailable(snapshot()), [
-    { path: 'seal', availableBytes: 700 },
-    { path: 'store', availableBytes: 300 },
-  ])
-})
-
 test('entries are admitted together or not at all, and a refusal says why', (t) => {
   const entry = (id: string, path: string, bytes: number) => ({ id, path, bytes, onDiskBytes: 0 })
   t.deepEqual(spaceAdmit(snapshot(), [entry('b', 'seal', 400), entry('c', 'store', 300)]), { granted: true })
   const full = spaceAdmit(snapshot(), [entry('b', 'seal', 701)])
-  t.like(full, { granted: false, id: 'b', path: 'seal', filesystem: 'disk', wantedBytes: 701 })
+  t.like(full, { granted: false, id: 'b', path: 'seal', filesystem: 'disk', wantedBytes: 701, availableBytes: 700 })
   const aboveMax = spaceAdmit(snapshot(), [entry('c', 'store', 301)])
   t.like(aboveMax, { granted: false, id: 'c', limitedByMax: true, availableBytes: 300 })
   t.deepEqual(spaceAdmit(snapshot(), [entry('a', 'seal', 900)]), { granted: true }, 'it replaces itself')
@@ -48,7 +40,7 @@ test('a snapshot that contradicts itself and numbers that are no bytes are refus
   const refused = (change: (to: SpaceSnapshot) => void) => {
     const given = snapshot()
     change(given)
-    const error = t.throws(() => spaceAvailable(given), { instanceOf: NativeError })
+    const error = t.throws(() => spaceAdmit(given, []), { instanceOf: NativeError })
     t.is(error?.code, 'INVALID')
     return error?.message ?? ''
   }

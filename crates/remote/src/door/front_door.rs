@@ -49,8 +49,6 @@ pub struct Options {
     pub verdict_timeout: Duration,
     /// How long a push and whoever expects it wait for each other.
     pub upload_wait: Duration,
-    /// Refuse pushes without a token.
-    pub uploads_need_token: bool,
 }
 
 impl Options {

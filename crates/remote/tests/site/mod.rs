@@ -163,7 +163,6 @@ pub fn options(upstream_port: u16) -> Options {
         min_rate: 0,
         verdict_timeout: PATIENCE,
         upload_wait: PATIENCE,
-        uploads_need_token: false,
     }
 }
 
