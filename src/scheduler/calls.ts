@@ -3,9 +3,9 @@ import type { Logger } from '../base/log.ts'
 import type { CallId } from '../protocol/types.ts'
 import { type SectorId, sameSector, sectorName } from '../sectors/sector-id.ts'
 import { TASK, type TaskType, taskCode } from '../sectors/task-types.ts'
-import { deferred } from './deferred.ts'
 import { fromCallError, SchedulerError } from './errors.ts'
 import { CallRefused, type CallSubject, RunningCall } from './running-call.ts'
+import { RunningCalls } from './running-calls.ts'
 import { type TrackedWork, taskOfMethod } from './work-key.ts'
 import type { Outcome, WorkRow, WorkRows } from './work-rows.ts'
 
@@ -25,9 +25,6 @@ interface Tracked {
   readonly unanswered: boolean
 }
 
-/** How long a result waits for the answer that names its call. */
-const EARLY_RESULT_MS = 5000
-
 /**
  * Calls that workers have taken, and their results.
  *
@@ -41,16 +38,14 @@ export class Calls {
   readonly #rows: WorkRows
   readonly #clock: Clock
   readonly #log: Logger
-  readonly #running = new Map<string, RunningCall>()
+  readonly #running: RunningCalls
   readonly #tracked = new Map<string, Tracked>()
-  readonly #registrations = new Set<() => void>()
-  readonly #early = new Set<string>()
-  #invoking = 0
 
   private constructor({ rows, clock, log }: CallsOptions) {
     this.#rows = rows
     this.#clock = clock
     this.#log = log
+    this.#running = new RunningCalls(clock)
   }
 
   static async open(options: CallsOptions): Promise<Calls> {
@@ -72,7 +67,7 @@ export class Calls {
 
   /** Session of the worker that does work which is known; null when its result is here. */
   workerOf(work: TrackedWork): string | null {
-    return this.#runningOf(work.key)?.subject.worker ?? null
+    return this.#running.of(work.key)?.subject.worker ?? null
   }
 
   /** Session of a worker that may do work which is not known: an earlier run of the process asked it, and ended. */
@@ -86,7 +81,7 @@ export class Calls {
    * @throws SchedulerError as the worker said, ABORTED, STOPPED
    */
   async attach(work: TrackedWork): Promise<unknown> {
-    const running = this.#runningOf(work.key)
+    const running = this.#running.of(work.key)
     const outcome = running === null ? await this.#rows.outcome(work.key) : await running.ended()
     if (outcome === null) return this.#lost(work)
     return this.#take({ sector: work.sector, task: taskOfMethod(work.method), worker: '', work }, outcome)
@@ -101,7 +96,7 @@ export class Calls {
     if (subject.work !== null) await this.#begin(subject.work, subject.worker)
     const call = await this.#invoke(subject, invoke)
     const outcome = await call.ended()
-    if (subject.work === null) this.#running.delete(call.id.ID)
+    if (subject.work === null) this.#running.remove(call.id.ID)
     return this.#take(subject, outcome)
   }
 
@@ -113,7 +108,7 @@ export class Calls {
 
   /** A worker hands a result in. Comes back when it is durable, or when nobody waits for it. */
   async returned(id: CallId, outcome: Outcome): Promise<void> {
-    const call = this.#running.get(id.ID) ?? (await this.#registered(id.ID))
+    const call = this.#running.get(id.ID) ?? (await this.#running.whenNamed(id.ID))
     if (call === null) {
       this.#log.debug('a result that nobody waits for was dropped', {
         sector: sectorName(id.Sector),
@@ -126,7 +121,7 @@ export class Calls {
       if (work !== null) await this.#rows.done(work, id.ID, worker, outcome)
     })
     if (work === null) return
-    this.#running.delete(id.ID)
+    this.#running.remove(id.ID)
     this.#note(work.key, { state: 'done' })
     if (this.#tracked.get(work.key)?.past === true && !call.awaited) await this.#drop([work.key])
   }
@@ -151,7 +146,7 @@ export class Calls {
         callCode: 0,
       }),
     )
-    this.#running.delete(id.ID)
+    this.#running.remove(id.ID)
     if (work !== null) await this.#drop([work.key])
   }
 
@@ -190,7 +185,7 @@ export class Calls {
     for (const { row } of gone) {
       this.#tracked.delete(row.key)
       if (row.call_id !== null && this.#running.get(row.call_id)?.awaited !== true) {
-        this.#running.delete(row.call_id)
+        this.#running.remove(row.call_id)
       }
     }
     await this.#rows.removeOf(sector)
@@ -198,11 +193,11 @@ export class Calls {
 
   /** Ends every wait with an error; the rows stay for the next run of the process. */
   stop(error: Error): void {
-    for (const call of this.#running.values()) call.fail(error)
+    for (const call of this.#running.list()) call.fail(error)
   }
 
   running(): RunningCall[] {
-    return [...this.#running.values()]
+    return this.#running.list()
   }
 
   /** Rows whose result has come, and whether it was taken. */
@@ -212,7 +207,7 @@ export class Calls {
 
   /** Calls whose result came before their name. */
   early(): string[] {
-    return [...this.#early]
+    return this.#running.early()
   }
 
   #restore(row: WorkRow): void {
@@ -222,7 +217,7 @@ export class Calls {
     const sector = sectorOf(row)
     const work = { key: row.key, sector, method: row.method, params: '' } as TrackedWork
     const subject = { sector, task: taskOfMethod(row.method), worker: row.worker ?? '', work }
-    this.#register(new RunningCall({ Sector: sector, ID: row.call_id }, subject, row.created_at))
+    this.#running.add(new RunningCall({ Sector: sector, ID: row.call_id }, subject, row.created_at))
   }
 
   /** Results of the sector's earlier work have done their duty when it asks for other work. */
@@ -258,54 +253,15 @@ export class Calls {
 
   async #invoke(subject: CallSubject, invoke: () => Promise<CallId>): Promise<RunningCall> {
     const { work, worker } = subject
-    let id: CallId
-    this.#invoking++
-    try {
-      id = await invoke()
-    } catch (error) {
+    const call = await this.#running.begin(invoke, subject).catch(async (error: unknown) => {
       if (work !== null) await this.#drop([work.key])
       throw new CallRefused(error)
-    } finally {
-      this.#invoking--
-    }
-    const call = new RunningCall(id, subject, this.#clock.now())
-    this.#register(call)
+    })
     if (work !== null) {
-      this.#note(work.key, { call_id: id.ID, worker, state: 'running' })
-      await this.#rows.running(work, id.ID, worker)
+      this.#note(work.key, { call_id: call.id.ID, worker, state: 'running' })
+      await this.#rows.running(work, call.id.ID, worker)
     }
     return call
-  }
-
-  #register(call: RunningCall): void {
-    this.#running.set(call.id.ID, call)
-    for (const notify of this.#registrations) notify()
-  }
-
-  /** A worker may be done before its answer to the call has come to us. */
-  async #registered(id: string): Promise<RunningCall | null> {
-    const tooLate = new AbortController()
-    this.#early.add(id)
-    const timer = this.#clock.sleep(EARLY_RESULT_MS, tooLate.signal).then(
-      () => null,
-      () => null,
-    )
-    try {
-      while (this.#invoking > 0) {
-        const registration = deferred<'registered'>()
-        const notify = () => registration.resolve('registered')
-        this.#registrations.add(notify)
-        const woken = await Promise.race([registration.promise, timer])
-        this.#registrations.delete(notify)
-        const call = this.#running.get(id)
-        if (call !== undefined) return call
-        if (woken === null) return null
-      }
-      return this.#running.get(id) ?? null
-    } finally {
-      tooLate.abort()
-      this.#early.delete(id)
-    }
   }
 
   async #take(subject: CallSubject, { value, error }: Outcome): Promise<unknown> {
@@ -336,10 +292,6 @@ export class Calls {
   async #drop(keys: readonly string[]): Promise<void> {
     for (const key of keys) this.#tracked.delete(key)
     await this.#rows.remove(keys)
-  }
-
-  #runningOf(key: string): RunningCall | null {
-    return this.running().find((call) => call.subject.work?.key === key) ?? null
   }
 }
 
