@@ -1,10 +1,7 @@
 import { formatBytes } from '../base/bytes.ts'
 import type { WorkerApi } from '../protocol/apis.ts'
+import { apiVersionWords } from '../protocol/types.ts'
 import { TASK, TASK_CODES, taskOrder } from '../sectors/task-types.ts'
-
-function apiVersion(version: number): string {
-  return `${version >> 16}.${(version >> 8) & 255}.${version & 255}`
-}
 
 /** `sealyard-worker info` in lotus' layout; then what Sealyard adds. */
 export async function formatWorkerInfo(worker: WorkerApi, cliVersion: string): Promise<string> {
@@ -23,7 +20,7 @@ export async function formatWorkerInfo(worker: WorkerApi, cliVersion: string): P
     (a, b) => taskOrder(TASK[a]) - taskOrder(TASK[b]),
   )
   const lines = [
-    `Worker version:  ${apiVersion(version)}`,
+    `Worker version:  ${apiVersionWords(version)}`,
     `CLI version: sealyard-worker version ${cliVersion}`,
     '',
     `Session: ${session}`,

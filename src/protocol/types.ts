@@ -181,6 +181,11 @@ export const MINER_API_VERSION = 66816
 /** Worker API 1.7.0, since lotus v1.23. */
 export const WORKER_API_VERSION = 67328
 
+/** 66816 → 1.5.0 */
+export function apiVersionWords(version: number): string {
+  return `${version >> 16}.${(version >> 8) & 255}.${version & 255}`
+}
+
 const sectorExtras = z.object({
   Miner: whole,
   /** True when tickets, seeds and messages were made up locally. */

@@ -1,3 +1,4 @@
+import { treeCBytes, treeRLastBytes } from './cache-file-bytes.ts'
 import { type FileTypeBits, fileTypesOf, isDirectoryType, type SectorFileType } from './file-types.ts'
 import type { SealProof } from './proof-types.ts'
 
@@ -38,24 +39,6 @@ export function reportedSpaceOf(bits: FileTypeBits, sectorSize: number, kind: Pa
   return fileTypesOf(bits).reduce((sum, type) => sum + reportedSpace(type, sectorSize, kind), 0)
 }
 
-/** Bytes of one tree-r-last file: 2 rows discarded of an eight-ary tree (lotus-wire: 9,586,976 at 32 GiB). */
-const TREE_R_LAST_BYTES: Readonly<Record<string, number>> = {
-  '2KiB': 32,
-  '8MiB': 18_720,
-  '512MiB': 1_198_368,
-  '32GiB': 9_586_976,
-  '64GiB': 9_586_976,
-}
-
-/** Bytes of one tree-c file. */
-const TREE_C_BYTES: Readonly<Record<string, number>> = {
-  '2KiB': 2336,
-  '8MiB': 9_586_976,
-  '512MiB': 613_566_752,
-  '32GiB': 4_908_534_048,
-  '64GiB': 4_908_534_048,
-}
-
 /** Upper bound of `t_aux`, which holds a path and so varies (370–445 B measured; lotus caps it here). */
 const T_AUX_BYTES = 10_240
 const P_AUX_BYTES = 64
@@ -66,14 +49,14 @@ const P_AUX_BYTES = 64
  */
 export function neededSpace(type: SectorFileType, proof: SealProof, kind: PathKind): number {
   if (!isDirectoryType(type)) return proof.sectorSize + (type === 'unsealed' ? 1024 : 0)
-  const rLast = (TREE_R_LAST_BYTES[proof.sizeName] ?? 0) * proof.treeParts
+  const rLast = treeRLastBytes(proof) * proof.treeParts
   const kept = rLast + P_AUX_BYTES + T_AUX_BYTES
   if (kind === 'storage') return kept
   const treeD = 2 * proof.sectorSize - 32
   if (type === 'update-cache') return kept + treeD
-  const treeC = (TREE_C_BYTES[proof.sizeName] ?? 0) * proof.treeParts
+  const treeC = treeCBytes(proof) * proof.treeParts
   // While PC2 builds tree-r-last its file has tree-c's size and is cut down afterwards (8 MiB: 9,586,976).
-  const rLastWhileBuilt = (TREE_C_BYTES[proof.sizeName] ?? 0) * (proof.treeParts === 1 ? 1 : 0)
+  const rLastWhileBuilt = treeCBytes(proof) * (proof.treeParts === 1 ? 1 : 0)
   return (
     P_AUX_BYTES +
     T_AUX_BYTES +

@@ -5,7 +5,7 @@ import type { SealerApi } from '../protocol/apis.ts'
 import type { SealerConnection } from '../protocol/connections.ts'
 import { shortName } from '../protocol/method.ts'
 import { sealerMethods } from '../protocol/sealer-methods.ts'
-import { MINER_API_VERSION, type NodeInfo } from '../protocol/types.ts'
+import { apiVersionWords, MINER_API_VERSION, type NodeInfo } from '../protocol/types.ts'
 import { workerError } from './errors.ts'
 
 export interface SealerSessionOptions {
@@ -183,14 +183,9 @@ function wrongVersion(apiVersion: number, version: string) {
   return workerError({
     code: 'SEALER_VERSION',
     message:
-      `the sealer (${version}) speaks miner API ${dotted(apiVersion)}, this worker ${dotted(MINER_API_VERSION)}; ` +
+      `the sealer (${version}) speaks miner API ${apiVersionWords(apiVersion)}, this worker ${apiVersionWords(MINER_API_VERSION)}; ` +
       `upgrade the ${apiVersion < MINER_API_VERSION ? 'sealer' : 'worker'}, or run versions of both that belong together`,
   })
-}
-
-/** 66816 → 1.5.0 */
-function dotted(version: number): string {
-  return `${version >> 16}.${(version >> 8) & 255}.${version & 255}`
 }
 
 function isTemporary(error: unknown): boolean {

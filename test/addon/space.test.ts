@@ -30,7 +30,14 @@ test('entries are admitted together or not at all, and a refusal says why', (t) 
   const entry = (id: string, path: string, bytes: number) => ({ id, path, bytes, onDiskBytes: 0 })
   t.deepEqual(spaceAdmit(snapshot(), [entry('b', 'seal', 400), entry('c', 'store', 300)]), { granted: true })
   const full = spaceAdmit(snapshot(), [entry('b', 'seal', 701)])
-  t.like(full, { granted: false, id: 'b', path: 'seal', filesystem: 'disk', wantedBytes: 701, availableBytes: 700 })
+  t.like(full, {
+    granted: false,
+    id: 'b',
+    path: 'seal',
+    filesystem: 'disk',
+    wantedBytes: 701,
+    availableBytes: 700,
+  })
   const aboveMax = spaceAdmit(snapshot(), [entry('c', 'store', 301)])
   t.like(aboveMax, { granted: false, id: 'c', limitedByMax: true, availableBytes: 300 })
   t.deepEqual(spaceAdmit(snapshot(), [entry('a', 'seal', 900)]), { granted: true }, 'it replaces itself')
