@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import type { Clock } from '../base/clock.ts'
-import { describeError, errorCode } from '../base/errors.ts'
+import { describeError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
-import { ConnectionError } from '../protocol/errors.ts'
 import type { Decision } from '../protocol/types.ts'
 import type { SectorIndex } from '../sector-index/sector-index.ts'
 import { AdoptedWork } from './adopted-work.ts'
@@ -15,8 +14,9 @@ import type { Snapshot } from './decide/snapshot.ts'
 import { DecisionLog } from './decision-log.ts'
 import type { SchedulerError } from './errors.ts'
 import { Experiences } from './experience.ts'
-import { Job, LOST_ANSWER_MS, type Task } from './job.ts'
+import { Job, type Task } from './job.ts'
 import { aboutJob, refusedTooOften, requestRemoved } from './job-errors.ts'
+import { MOST_REFUSALS, noteRefusal } from './refusals.ts'
 import { CallRefused } from './running-call.ts'
 import { snapshotOf } from './snapshot-of.ts'
 import type { WorkerDesk } from './worker-desk.ts'
@@ -30,11 +30,6 @@ export interface LoopOptions {
   /** Nothing is decided before: workers of an earlier run come back first. */
   readonly settleMs: number
 }
-
-/** A worker that would not take a task is not asked for it again in this time. */
-const REFUSAL_MS = 10_000
-/** After so many refusals the caller hears of it. */
-const MOST_REFUSALS = 3
 
 /**
  * Queue, rounds of decisions, and tasks on their way; decides whenever something has changed that may let a task
@@ -264,13 +259,7 @@ export class SchedulingLoop {
     if (error instanceof CallRefused && ++job.timesRefused < MOST_REFUSALS) {
       const fields = { ...aboutJob(job), worker: id, hostname, error: reason }
       log.warn('a worker would not take a task; it goes back to the queue', fields)
-      const now = clock.monotonicMs()
-      job.refusals.set(id, { reason, untilMs: now + REFUSAL_MS })
-      // What a call did whose answer was lost is not known. The same worker joins what it has begun; another would
-      // do it twice, and after AP there would be two unsealed copies, one of which gets the next piece.
-      if (mayHaveBegun(error.cause)) {
-        job.perhapsOn = { worker: id, untilMs: now + LOST_ANSWER_MS, awayUntilMs: now }
-      }
+      noteRefusal(job, id, error, clock.monotonicMs())
       desk.worker.forgetFacts()
       this.#requeue(desk, job)
     } else {
@@ -305,10 +294,4 @@ export class SchedulingLoop {
       () => undefined,
     )
   }
-}
-
-/** Whether a worker may have taken a call though its answer did not come; one that nobody heard it has not. */
-function mayHaveBegun(failure: unknown): boolean {
-  if (!(failure instanceof ConnectionError) || failure.code === 'UNAVAILABLE') return false
-  return errorCode(failure.cause) !== 'ECONNREFUSED'
 }

@@ -1,7 +1,6 @@
 import { join } from 'node:path'
 import { describeError } from '../base/errors.ts'
 import { Mover } from '../native/mover.ts'
-import { unsealedAllocated } from '../native/unsealed.ts'
 import type {
   CopyEngines,
   FetchLimitsNow,
@@ -13,8 +12,7 @@ import type {
   WorkerPath,
 } from '../protocol/types.ts'
 import { type FileTypeBits, fileTypesOf, type SectorFileType } from '../sectors/file-types.ts'
-import { paddedSize, sealProof } from '../sectors/proof-types.ts'
-import { type SectorId, type SectorRef, sectorName } from '../sectors/sector-id.ts'
+import type { SectorId, SectorRef } from '../sectors/sector-id.ts'
 import type { PathKind } from '../sectors/space-tables.ts'
 import { acquireFiles } from './acquire.ts'
 import { Attachments } from './attachments.ts'
@@ -27,14 +25,14 @@ import { Heartbeat } from './heartbeat.ts'
 import { forgetOldDownloads } from './leftovers.ts'
 import { moveToStore } from './move-to-store.ts'
 import type { AcquiredFiles, AcquireRequest, LocalFile, NodeStorage } from './node-storage.ts'
+import { findFile, isAllocated, serveFoundFile } from './own-files.ts'
 import type { StorageParts } from './parts.ts'
 import { listQuarantine, removeQuarantined, restoreQuarantined } from './quarantine.ts'
 import { Recovery } from './recovery.ts'
 import { type RemoveOptions, removeFiles } from './remove-files.ts'
 import { StorageJson } from './storage-json.ts'
-import { relativeName, type StoragePath } from './storage-path.ts'
+import type { StoragePath } from './storage-path.ts'
 import { PathWatch } from './watch-paths.ts'
-import { ofWrongLength } from './whole-files.ts'
 
 export type { StorageOptions }
 
@@ -202,49 +200,16 @@ export class Storage implements NodeStorage {
     return this.#journey(() => removeFiles(this.#parts, sector, type, keep, options))
   }
 
-  async find(type: SectorFileType, sector: SectorId): Promise<LocalFile | null> {
-    const holders = await this.#parts.paths.holdersOf(type, sector)
-    const path = holders.find(({ meta }) => meta.CanStore) ?? holders[0]
-    return path === undefined ? null : { pathId: path.id, file: path.fileOf(type, sector) }
+  find(type: SectorFileType, sector: SectorId): Promise<LocalFile | null> {
+    return findFile(this.#parts, type, sector)
   }
 
-  async serveFound(type: SectorFileType, sector: SectorId): Promise<boolean> {
-    const { paths, declarations, settings } = this.#parts
-    const whole: StoragePath[] = []
-    for (const path of await paths.holdersOf(type, sector)) {
-      if (path.inTheMaking.has(relativeName(type, sector))) continue
-      const wrong = await ofWrongLength(path, type, [sector], settings.sealedLengths ?? [])
-      if (wrong.length === 0) whole.push(path)
-    }
-    for (const path of whole) declarations.serveFound(path, type, sector)
-    return whole.length > 0
+  serveFound(type: SectorFileType, sector: SectorId): Promise<boolean> {
+    return serveFoundFile(this.#parts, type, sector)
   }
 
-  async allocated(sector: SectorRef, offset: number, size: number): Promise<boolean> {
-    const holders = await this.#parts.paths.holdersOf('unsealed', sector.ID)
-    const { sectorSize } = sealProof(sector.ProofType)
-    // The trailer counts padded bytes; a range that is no multiple of 127 reaches into the next 128.
-    const start = paddedSize(Math.floor(offset / 127) * 127)
-    const end = paddedSize(Math.ceil((offset + size) / 127) * 127)
-    for (const path of holders) {
-      const file = path.fileOf('unsealed', sector.ID)
-      const isThere = await unsealedAllocated(file, sectorSize, start, end - start).catch(
-        (cause: unknown) => {
-          throw asStorageError(cause, `${file} does not say what it holds`, {
-            sector: sector.ID,
-            storagePath: path.id,
-          })
-        },
-      )
-      if (isThere) return true
-    }
-    if (holders.length > 0) return false
-    throw storageError({
-      code: 'NOT_HELD',
-      level: 'permanent',
-      message: `unsealed of ${sectorName(sector.ID)} lies on no path of this node`,
-      sector: sector.ID,
-    })
+  allocated(sector: SectorRef, offset: number, size: number): Promise<boolean> {
+    return isAllocated(this.#parts, sector, offset, size)
   }
 
   quarantine(): Promise<QuarantinedFile[]> {
