@@ -29,7 +29,7 @@ async function linesOneByOne(client: Asked): Promise<SectorLine[]> {
 }
 
 /** What a list says of a sector whose whole status is here. */
-export function lineOf({ Log: log, Proof: _, Sealyard, ...fields }: SectorStatus): SectorLine {
+export function lineOf({ Log: log, Proof: _proof, Sealyard, ...fields }: SectorStatus): SectorLine {
   const timeOf = (at: number) => (log[at] === undefined ? null : log[at].Timestamp * 1000)
   const line = {
     ...fields,
