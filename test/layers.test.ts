@@ -13,9 +13,9 @@ const FLOORS: readonly (readonly string[])[] = [
   ['base'],
 ]
 
-/** Crates, likewise; `prover` is a process of its own. */
+/** Crates, likewise; `prover` is a process of its own, `faults` a test of the mover that nothing is built with. */
 const CRATE_FLOORS: readonly (readonly string[])[] = [
-  ['prover'],
+  ['prover', 'faults'],
   ['mover', 'remote', 'space'],
   ['sys', 'unsealed'],
 ]

@@ -5,9 +5,9 @@ import { ADDON, at, TARGET } from './paths.mjs'
 import { hashOf, readStamp, writeStamp } from './stamps.mjs'
 import { cargoProgress, run } from './step.mjs'
 
-/** The crates below the addon: all but the prover, which is a workspace of its own. */
+/** The crates below the addon: all but the prover, which is a workspace of its own, and what tests them. */
 function sources() {
-  const crates = readdirSync(at('crates')).filter((name) => name !== 'prover')
+  const crates = readdirSync(at('crates')).filter((name) => name !== 'prover' && name !== 'faults')
   return [
     'Cargo.toml',
     'Cargo.lock',

@@ -8,6 +8,8 @@
 pub mod abilities;
 pub mod direct;
 pub mod extents;
+#[cfg(feature = "faults")]
+pub mod faults;
 pub mod files;
 pub mod filesystem;
 pub mod names;

@@ -1,0 +1,204 @@
+//! All points of all kinds of moves, each with all faults.
+
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::Instant;
+
+use mover::Method;
+
+use super::points::{Scenario, Stage};
+use super::supervisor::{FAULTS, Fault};
+use crate::scene::Subject;
+use crate::{Outcome, while_doing};
+
+/// As many at a time as a small machine has cores.
+const AT_ONCE: usize = 2;
+
+/// What was found.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// Calls of each scenario.
+    pub points: Vec<(String, usize)>,
+    /// Runs in which a fault met its call, by fault.
+    pub hits: BTreeMap<&'static str, usize>,
+    /// Runs whose fault met no call: that call came in another number this time.
+    pub missed: usize,
+    /// Runs that ended with a move done in spite of the fault, by the call that met it.
+    pub done: BTreeMap<&'static str, usize>,
+    /// What broke, with how to repeat it.
+    pub broken: Vec<String>,
+}
+
+impl Report {
+    /// Faults that were injected.
+    pub fn injected(&self) -> usize {
+        self.hits.values().sum()
+    }
+
+    /// The counts in words, a line for each scenario and one for all.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines: Vec<String> = self
+            .points
+            .iter()
+            .map(|(title, calls)| format!("{title}: {calls} system calls"))
+            .collect();
+        let hits: Vec<String> = self
+            .hits
+            .iter()
+            .map(|(name, times)| format!("{name} {times}"))
+            .collect();
+        let done: Vec<String> = self
+            .done
+            .iter()
+            .map(|(name, times)| format!("{name} {times}"))
+            .collect();
+        let sum: usize = self.points.iter().map(|(_, calls)| calls).sum();
+        lines.push(format!(
+            "{sum} points, {} faults injected ({}), {} met no call, {} moves done in spite of one ({}), {} broken",
+            self.injected(),
+            hits.join(", "),
+            self.missed,
+            self.done.values().sum::<usize>(),
+            done.join(", "),
+            self.broken.len()
+        ));
+        lines
+    }
+}
+
+/// A second directory on another file system than the first, where this machine has one.
+pub fn elsewhere(here: &Path) -> PathBuf {
+    let memory = Path::new("/dev/shm");
+    let device = |path: &Path| std::fs::metadata(path).map(|meta| meta.dev()).ok();
+    if device(memory).is_some() && device(memory) != device(here) {
+        memory.to_owned()
+    } else {
+        here.to_owned()
+    }
+}
+
+/// A copy of a file and of a directory from one file system to another, a rename of both within one, and a copy that
+/// keeps its source.
+pub fn scenarios(bytes: usize) -> Vec<Scenario> {
+    let here = std::env::temp_dir();
+    let there = elsewhere(&here);
+    let scenario = |title: &str, subject, only, to: &Path| Scenario {
+        title: title.to_owned(),
+        subject,
+        only,
+        keep_source: false,
+        from: here.clone(),
+        to: to.to_owned(),
+        bytes,
+    };
+    let copy = (there == here).then_some(Method::Copy);
+    vec![
+        scenario("copy of a file", Subject::File, copy, &there),
+        scenario("copy of a directory", Subject::Directory, copy, &there),
+        scenario("rename of a file", Subject::File, None, &here),
+        scenario("rename of a directory", Subject::Directory, None, &here),
+        Scenario {
+            keep_source: true,
+            ..scenario("copy that keeps its file", Subject::File, copy, &there)
+        },
+    ]
+}
+
+/// Goes through all points of a scenario, or through every `stride`-th.
+/// # Errors
+/// When a run cannot be made at all; what breaks is in the report.
+pub fn go_through(
+    program: &Path,
+    scenario: &Scenario,
+    stride: usize,
+    report: &mut Report,
+) -> Outcome<()> {
+    let stage = Stage::set(scenario, 1)?;
+    let undisturbed = stage.run(program, None)?;
+    if !undisturbed.done {
+        return Err(format!(
+            "{}: the move fails without a fault: {}",
+            scenario.title, undisturbed.said
+        ));
+    }
+    stage.scene.settle()?;
+    let calls = &undisturbed.calls;
+    report.points.push((scenario.title.clone(), calls.len()));
+    let runs: Vec<(usize, &str, Fault)> = (1..=calls.len())
+        .step_by(stride)
+        .flat_map(|at| FAULTS.map(|(name, fault)| (at, name, fault)))
+        .filter(|(at, _, fault)| *fault != Fault::Short || calls[at - 1].can_be_short)
+        .collect();
+    let (next, shared) = (AtomicUsize::new(0), Mutex::new(std::mem::take(report)));
+    let work = || -> Outcome<()> {
+        while let Some((at, name, fault)) = runs.get(next.fetch_add(1, Relaxed)) {
+            one(program, scenario, (*at, name, *fault), &shared).map_err(while_doing(&format!(
+                "{}, {name} at call {at}",
+                scenario.title
+            )))?;
+        }
+        Ok(())
+    };
+    let ends = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(work)).collect();
+        threads
+            .into_iter()
+            .map(|thread| thread.join())
+            .collect::<Vec<_>>()
+    });
+    *report = shared.into_inner().unwrap_or_default();
+    for end in ends {
+        end.unwrap_or_else(|_| Err("a thread of the campaign panicked".to_owned()))?;
+    }
+    Ok(())
+}
+
+fn one(
+    program: &Path,
+    scenario: &Scenario,
+    (at, name, fault): (usize, &'static str, Fault),
+    report: &Mutex<Report>,
+) -> Outcome<()> {
+    let stage = Stage::set(scenario, at as u64 + 1)?;
+    let ran = stage.run(program, Some((at, fault)))?;
+    let verdict = stage.judge(&ran, fault);
+    let mut report = report.lock().map_err(|_| "another thread panicked")?;
+    if ran.was_hit() {
+        *report.hits.entry(name).or_default() += 1;
+    } else {
+        report.missed += 1;
+    }
+    let failed = ran.calls.iter().find(|call| call.failed);
+    if let Some(call) = failed.filter(|_| ran.done) {
+        *report.done.entry(call.name).or_default() += 1;
+    }
+    if let Err(broken) = verdict {
+        let call = failed.or(ran.calls.last());
+        let call = call.map_or(String::new(), |call| {
+            format!("{} {}", call.name, call.path.display())
+        });
+        report.broken.push(format!(
+            "{}: {name} at call {at} ({call}): {broken}",
+            scenario.title
+        ));
+    }
+    Ok(())
+}
+
+/// The campaign of `npm run torture -- syscalls`. True if nothing broke.
+/// # Errors
+/// When it cannot be carried out.
+pub fn campaign(program: &Path, mebibytes: usize) -> Outcome<bool> {
+    let (mut report, began) = (Report::default(), Instant::now());
+    for scenario in scenarios(mebibytes << 20) {
+        go_through(program, &scenario, 1, &mut report)?;
+    }
+    for line in report.broken.iter().chain(&report.lines()) {
+        println!("{line}");
+    }
+    println!("took {:.0} s", began.elapsed().as_secs_f64());
+    Ok(report.broken.is_empty())
+}

@@ -1,0 +1,345 @@
+//! One sector file that is to be moved, and the judge of what is there afterwards.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+
+use mover::{Code, Control, Durable, Failure, Mover, Place, RecoveredState, TransferRequest};
+
+use crate::{Outcome, while_doing};
+
+/// What is moved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Subject {
+    /// One file.
+    File,
+    /// A cache directory, as a unit.
+    Directory,
+}
+
+impl Subject {
+    /// Its name below a storage path.
+    pub fn name(self) -> &'static str {
+        match self {
+            Subject::File => "sealed/s-t01000-7",
+            Subject::Directory => "cache/s-t01000-7",
+        }
+    }
+}
+
+type Content = BTreeMap<String, Vec<u8>>;
+
+/// Two storage paths, a journal, and what the source held before anything was done.
+pub struct Scene {
+    /// The journal of moves.
+    pub journal: PathBuf,
+    /// What is asked for.
+    pub request: TransferRequest,
+    expected: Content,
+}
+
+/// Which final names there are; each of them was compared and is whole.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sight {
+    /// The source has its name.
+    pub source: bool,
+    /// The target has its name.
+    pub target: bool,
+}
+
+/// What a killed process leaves: no code of ours runs after the step.
+struct Killed;
+
+impl Scene {
+    /// Writes a source of about `bytes`, durable as a task that has ended leaves it, below paths that exist.
+    /// # Errors
+    /// When a file cannot be written.
+    pub fn set(
+        journal: &Path,
+        (source, target): (&Path, &Path),
+        subject: Subject,
+        bytes: usize,
+        seed: u64,
+    ) -> Outcome<Scene> {
+        let place = |root: &Path| Place {
+            root: root.to_owned(),
+            name: subject.name().to_owned(),
+        };
+        let request = TransferRequest {
+            op: format!("op-{seed}"),
+            source: place(source),
+            target: place(target),
+            keep_source: false,
+            verify: true,
+            tag: "sector 7".to_owned(),
+            only: None,
+        };
+        let expected = content(subject, bytes, seed);
+        let path = source.join(subject.name());
+        write_durably(&path, &expected, subject).map_err(while_doing("writing the source"))?;
+        for kind in ["sealed", "cache"] {
+            fs::create_dir_all(target.join(kind)).map_err(while_doing("making the target"))?;
+        }
+        sync_whole(target).map_err(while_doing("making the target durable"))?;
+        Ok(Scene {
+            journal: journal.to_owned(),
+            request,
+            expected,
+        })
+    }
+
+    /// The source's final name.
+    pub fn source(&self) -> PathBuf {
+        self.request.source.root.join(&self.request.source.name)
+    }
+
+    /// The target's final name.
+    pub fn target(&self) -> PathBuf {
+        self.request.target.root.join(&self.request.target.name)
+    }
+
+    /// All of a move, as its caller does it.
+    /// # Errors
+    /// Those of the mover.
+    pub fn move_wholly(
+        &self,
+        request: &TransferRequest,
+        control: &Control,
+    ) -> mover::Result<Durable> {
+        let mover = Mover::open(&self.journal)?;
+        let durable = mover.transfer(request, control)?;
+        if !request.keep_source {
+            mover.remove_source(&request.op, control)?;
+        }
+        mover.done(&request.op)?;
+        Ok(durable)
+    }
+
+    /// What has a final name must be whole, and something must have one.
+    /// # Errors
+    /// What is lost or half visible.
+    pub fn look(&self) -> Outcome<Sight> {
+        let sight = Sight {
+            source: self.is_whole(&self.source())?,
+            target: self.is_whole(&self.target())?,
+        };
+        if sight.source || sight.target {
+            return Ok(sight);
+        }
+        Err(format!(
+            "lost: neither {} nor {} is there",
+            self.source().display(),
+            self.target().display()
+        ))
+    }
+
+    /// False if nothing has the name.
+    fn is_whole(&self, path: &Path) -> Outcome<bool> {
+        let found = read(path).map_err(while_doing(&format!("reading {}", path.display())))?;
+        let Some(found) = found else {
+            return Ok(false);
+        };
+        if found == self.expected {
+            return Ok(true);
+        }
+        let sizes = |content: &Content| -> Vec<(String, usize)> {
+            content
+                .iter()
+                .map(|(name, bytes)| (name.clone(), bytes.len()))
+                .collect()
+        };
+        Err(format!(
+            "half visible: {} holds {:?} instead of {:?}",
+            path.display(),
+            sizes(&found),
+            sizes(&self.expected)
+        ))
+    }
+
+    /// What a caller does at its start: recover, and go on with what was found.
+    /// # Errors
+    /// An alarm, or what the mover refused.
+    pub fn recover(&self, control: &Control) -> Outcome<Vec<RecoveredState>> {
+        let refused = |failure: Failure| format!("recovery: {failure}");
+        let mover = Mover::open(&self.journal).map_err(refused)?;
+        let found = mover.recover(control).map_err(refused)?;
+        for each in &found {
+            if let Some(reason) = &each.reason {
+                return Err(format!("recovery raised an alarm: {reason}"));
+            }
+            if each.state == RecoveredState::TargetDurable && !each.keep_source {
+                mover.remove_source(&each.op, control).map_err(refused)?;
+            }
+            if each.state != RecoveredState::Discarded {
+                mover.done(&each.op).map_err(refused)?;
+            }
+        }
+        Ok(found.into_iter().map(|each| each.state).collect())
+    }
+
+    /// The same, killed right after its `at`-th step. None if it was killed, so if there were as many.
+    pub fn recover_killed_at(&self, at: usize) -> Outcome<Option<Vec<RecoveredState>>> {
+        let passed = AtomicUsize::new(0);
+        let control = Control::with_steps(move |_| {
+            if passed.fetch_add(1, Relaxed) + 1 == at {
+                resume_unwind(Box::new(Killed));
+            }
+        });
+        match catch_unwind(AssertUnwindSafe(|| self.recover(&control))) {
+            Ok(outcome) => outcome.map(Some),
+            Err(panic) if panic.is::<Killed>() => Ok(None),
+            Err(panic) => resume_unwind(panic),
+        }
+    }
+
+    /// After recovery: the journal knows nothing more, no private name is left, a second recovery finds nothing,
+    /// and a move asked for again, where there is still one to make, ends with the target alone.
+    /// # Errors
+    /// What does not hold.
+    pub fn settle(&self) -> Outcome<Sight> {
+        let recovered = self.look()?;
+        self.nothing_is_left()?;
+        if recovered.source && !self.request.keep_source {
+            let again = TransferRequest {
+                op: format!("{}-again", self.request.op),
+                ..self.request.clone()
+            };
+            self.move_wholly(&again, &Control::new())
+                .map_err(|failure| format!("the move asked for again: {failure}"))?;
+            let now = self.look()?;
+            if now.source || !now.target {
+                return Err(format!("the move asked for again ended with {now:?}"));
+            }
+            self.nothing_is_left()?;
+        }
+        Ok(recovered)
+    }
+
+    fn nothing_is_left(&self) -> Outcome<()> {
+        let found = self.recover(&Control::new())?;
+        if !found.is_empty() {
+            return Err(format!("a recovery after the recovery finds {found:?}"));
+        }
+        let mover = Mover::open(&self.journal).map_err(while_doing("opening the journal"))?;
+        for root in [&self.request.source.root, &self.request.target.root] {
+            let left = mover
+                .leftovers(root)
+                .map_err(while_doing("looking for leftovers"))?;
+            if !left.is_empty() {
+                return Err(format!("left over: {left:?}"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes everything away, so that the next scene can be set on the same file systems.
+    /// # Errors
+    /// When something cannot be removed.
+    pub fn clear(&self) -> Outcome<()> {
+        for path in [self.source(), self.target(), self.journal.clone()] {
+            let removed = if path.is_dir() {
+                fs::remove_dir_all(&path)
+            } else {
+                fs::remove_file(&path)
+            };
+            match removed {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(format!("removing {}: {error}", path.display()));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether a failure is one of those that a fault may lead to: said in words, and with the kernel's number where
+/// the kernel refused.
+pub fn is_told_well(failure: &Failure) -> bool {
+    !failure.message.is_empty() && failure.path.is_some() && failure.code != Code::Invalid
+}
+
+/// A sealed file, or a cache of five files: small ones, an empty one, and a large one with a hole at its end.
+fn content(subject: Subject, bytes: usize, seed: u64) -> Content {
+    let one =
+        |name: &str, bytes: usize, salt: u64| (name.to_owned(), noise(bytes, seed ^ salt << 32));
+    match subject {
+        Subject::File => Content::from([one("", bytes, 0)]),
+        Subject::Directory => {
+            let mut sparse = noise(bytes, seed);
+            sparse.resize(bytes + (1 << 20), 0);
+            Content::from([
+                one("p_aux", 64, 1),
+                one("t_aux", 0, 2),
+                one("sc-02-data-tree-r-last-0.dat", bytes / 4 + 1, 3),
+                one("sc-02-data-tree-r-last-1.dat", 4096, 4),
+                ("sc-02-data-tree-r-last-2.dat".to_owned(), sparse),
+            ])
+        }
+    }
+}
+
+/// Bytes that do not compress and are the same again for the same seed (splitmix64).
+fn noise(bytes: usize, seed: u64) -> Vec<u8> {
+    let mut random = crate::tell::Random::new(seed);
+    let mut all = Vec::with_capacity(bytes + 8);
+    while all.len() < bytes {
+        all.extend_from_slice(&random.next().to_le_bytes());
+    }
+    all.truncate(bytes);
+    all
+}
+
+fn write_durably(path: &Path, content: &Content, subject: Subject) -> io::Result<()> {
+    let parent = path.parent().unwrap_or(Path::new("/"));
+    fs::create_dir_all(parent)?;
+    if subject == Subject::Directory {
+        fs::create_dir(path)?;
+    }
+    for (name, bytes) in content {
+        let at = if name.is_empty() {
+            path.to_owned()
+        } else {
+            path.join(name)
+        };
+        write_sparsely(&at, bytes)?;
+    }
+    sync_whole(path)
+}
+
+/// Zeros at the end become a hole.
+fn write_sparsely(at: &Path, bytes: &[u8]) -> io::Result<()> {
+    use std::os::unix::fs::FileExt;
+    let file = File::create_new(at)?;
+    let data = bytes
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
+    file.write_all_at(&bytes[..data], 0)?;
+    file.set_len(bytes.len() as u64)
+}
+
+/// Makes the whole file system of a path durable.
+fn sync_whole(path: &Path) -> io::Result<()> {
+    rustix::fs::syncfs(File::open(path)?).map_err(io::Error::from)
+}
+
+fn read(path: &Path) -> io::Result<Option<Content>> {
+    let meta = match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other?,
+    };
+    if meta.is_file() {
+        return Ok(Some(Content::from([(String::new(), fs::read(path)?)])));
+    }
+    let mut content = Content::new();
+    for entry in fs::read_dir(path)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        content.insert(name, fs::read(entry.path())?);
+    }
+    Ok(Some(content))
+}

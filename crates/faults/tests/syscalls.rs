@@ -1,0 +1,40 @@
+//! Every system call of every kind of move, with every fault.
+
+use std::path::Path;
+
+use faults::calls::campaign::{Report, go_through, scenarios};
+use faults::calls::trap;
+use faults::tell::skip;
+
+/// The driver is a part of this program.
+const PROGRAM: &str = env!("CARGO_BIN_EXE_faults");
+
+#[test]
+fn a_fault_at_any_system_call_of_a_move_leaves_one_whole_copy() {
+    let title = "a fault at every system call of a move";
+    let tried = trap::start(Path::new(PROGRAM), &["true".to_owned()], |_| ());
+    let Ok((mut child, listener)) = tried.inspect_err(|reason| skip(title, reason)) else {
+        return;
+    };
+    drop(listener);
+    child.wait().unwrap();
+    let mut report = Report::default();
+    for scenario in scenarios(300 << 10) {
+        go_through(Path::new(PROGRAM), &scenario, 1, &mut report).unwrap();
+    }
+    for line in report.lines() {
+        println!("{title}: {line}");
+    }
+    assert_eq!(report.broken, Vec::<String>::new());
+    assert_eq!(
+        report.missed, 0,
+        "the calls of a move come in the same order each time"
+    );
+    for (scenario, calls) in &report.points {
+        assert!(
+            *calls > 40,
+            "{scenario} made only {calls} calls: the filter does not see them"
+        );
+    }
+    assert!(report.hits.values().all(|hits| *hits > 0) && report.hits.len() == 8);
+}
