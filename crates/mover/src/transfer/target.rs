@@ -153,13 +153,15 @@ impl<'a> Target<'a> {
             return Ok(false);
         }
         job.control.step(Step::Named);
-        let durable = target
-            .sync_names()
-            .and_then(|()| files::sync(fetching).during("fsync", || self.temp_label()));
-        if let Err(failure) = durable {
+        if let Err(failure) = target.sync_names() {
             // A name that may vanish is no target. Its private name is removed with the failure.
             self.uncertain
                 .set(names::rename(&target.dir, &target.leaf, fetching, &temp).is_err());
+            return Err(failure);
+        }
+        if let Err(failure) = files::sync(fetching).during("fsync", || self.temp_label()) {
+            // To remove the private name durably this directory would have to be synced again, which could lie.
+            self.uncertain.set(true);
             return Err(failure);
         }
         job.control.step(Step::NameDurable);
