@@ -10,6 +10,7 @@ use sys::{Errno, files};
 use crate::failure::{Code, During, Failure, Result};
 use crate::frames::{MAGIC, frame, scan};
 use crate::manifest::Manifest;
+use crate::place::sync_directory;
 use crate::record::{Intent, Record};
 
 /// A journal this long is written anew with its open moves only.
@@ -300,7 +301,7 @@ fn sync_parent(path: &Path) -> Result<()> {
         .unwrap_or(Path::new("."));
     let label = || parent.display().to_string();
     let dir = files::open_root(parent).during("open", label)?;
-    files::sync(&dir).during("fsync", label)
+    sync_directory(&dir).during("fsync", label)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use sys::{Errno, files};
 
 use crate::failure::{Code, During, Failure, Result};
 use crate::mover::Mover;
-use crate::place::{FETCHING, Root};
+use crate::place::{FETCHING, Root, sync_directory};
 use crate::tree;
 
 /// Something unfinished, of this program or of another.
@@ -89,7 +89,7 @@ impl Mover {
         };
         root.check()?;
         tree::remove(&fetching, leaf)
-            .and_then(|()| files::sync(&fetching))
+            .and_then(|()| sync_directory(&fetching))
             .during("unlinkat", label)
     }
 }

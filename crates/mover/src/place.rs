@@ -212,14 +212,21 @@ impl Spot {
 
     /// Makes the names in the type directory durable, and the type directory itself.
     pub fn sync_names(&self) -> Result<()> {
-        files::sync(&self.dir).during("fsync", || self.label_of("."))?;
-        files::sync(&self.root.dir).during("fsync", || self.root.path.display().to_string())
+        sync_directory(&self.dir).during("fsync", || self.label_of("."))?;
+        sync_directory(&self.root.dir).during("fsync", || self.root.path.display().to_string())
     }
+}
+
+/// fsync of a directory, believed only if the file system is alive afterwards: once an XFS has shut itself down
+/// (a log that cannot be written) this fsync succeeds without having written anything, while opening fails with EIO.
+pub(crate) fn sync_directory(dir: &OwnedFd) -> sys::Result<()> {
+    files::sync(dir)?;
+    files::open_dir(dir, ".").map(drop)
 }
 
 fn make_durable(parent: &OwnedFd, name: &str) -> sys::Result<()> {
     match files::make_dir(parent, name, 0o755) {
-        Ok(()) => files::sync(parent),
+        Ok(()) => sync_directory(parent),
         Err(Errno::EXIST) => Ok(()),
         Err(errno) => Err(errno),
     }

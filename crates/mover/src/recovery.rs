@@ -7,7 +7,7 @@ use crate::failure::{During, Failure, Result};
 use crate::journal::OpenMove;
 use crate::manifest::{Contents, Manifest};
 use crate::mover::Mover;
-use crate::place::{Place, Root, Spot};
+use crate::place::{Place, Root, Spot, sync_directory};
 use crate::record::Record;
 use crate::tree;
 
@@ -235,7 +235,7 @@ impl<'a> Begun<'a> {
         if let Some(fetching) = target.existing_fetching()? {
             target.root.check()?;
             tree::remove(&fetching, &target.temp(op))
-                .and_then(|()| files::sync(&fetching))
+                .and_then(|()| sync_directory(&fetching))
                 .during("unlinkat", || target.temp_label(op))?;
             control.step(Step::TempRemoved);
         }

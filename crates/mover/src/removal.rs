@@ -14,7 +14,7 @@ use crate::journal::OpenMove;
 use crate::manifest::{Contents, Manifest};
 use crate::mover::Mover;
 use crate::naming::give_name;
-use crate::place::{Place, Root, Spot, split_name};
+use crate::place::{Place, Root, Spot, split_name, sync_directory};
 use crate::record::Record;
 use crate::tree;
 
@@ -117,11 +117,11 @@ fn remove_directory(spot: &Spot) -> Result<()> {
     ));
     let fetching = spot.fetching()?;
     names::rename(&spot.dir, &spot.leaf, &fetching, &temp).during("renameat", || spot.label())?;
-    files::sync(&fetching).during("fsync", || spot.label_of("fetching"))?;
+    sync_directory(&fetching).during("fsync", || spot.label_of("fetching"))?;
     spot.sync_names()?;
     tree::remove(&fetching, &temp)
         .during("unlinkat", || spot.label_of(&format!("fetching/{temp}")))?;
-    files::sync(&fetching).during("fsync", || spot.label_of("fetching"))
+    sync_directory(&fetching).during("fsync", || spot.label_of("fetching"))
 }
 
 fn check_target(entry: &OpenMove, manifest: &Manifest) -> Result<()> {
@@ -229,7 +229,7 @@ fn set_aside(source: &Spot, fetching: &OwnedFd, temp: &str, manifest: &Manifest)
             failure.adding("it is under fetching/ now")
         });
     }
-    files::sync(fetching).during("fsync", || source.label_of("fetching"))?;
+    sync_directory(fetching).during("fsync", || source.label_of("fetching"))?;
     source.sync_names()?;
     Ok(true)
 }
@@ -256,7 +256,7 @@ fn unlink_directory(
         }
         other => other.during("unlinkat", || label)?,
     }
-    files::sync(fetching).during("fsync", || source.label_of("fetching"))
+    sync_directory(fetching).during("fsync", || source.label_of("fetching"))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::failure::{Code, During, Failure, Result};
 use crate::freed::freed_ranges;
 use crate::hash::{Digest, HashKind};
 use crate::manifest::{FileMark, Manifest};
+use crate::place::sync_directory;
 use crate::read_back::Wanted;
 use crate::request::Method;
 
@@ -68,7 +69,7 @@ pub(super) fn fill(job: &Job<'_>, fetching: &OwnedFd, temp: &str, label: &str) -
             files.push(filling.file(name, stat, file, (&dir, name), &path)?);
         }
         attributes::apply(&dir, &contents.own, label)?;
-        files::sync(&dir).during("fsync", || label.to_owned())?;
+        sync_directory(&dir).during("fsync", || label.to_owned())?;
     } else {
         let (name, stat) = &contents.files[0];
         let file = files::open_to_write(fetching, temp).during("openat2", || label.to_owned())?;

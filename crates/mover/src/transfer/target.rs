@@ -11,6 +11,7 @@ use crate::control::Step;
 use crate::failure::{Code, During, Failure, Result};
 use crate::manifest::{Contents, Manifest};
 use crate::naming::give_name;
+use crate::place::sync_directory;
 use crate::record::Record;
 use crate::request::Method;
 use crate::tree;
@@ -159,7 +160,7 @@ impl<'a> Target<'a> {
                 .set(names::rename(&target.dir, &target.leaf, fetching, &temp).is_err());
             return Err(failure);
         }
-        if let Err(failure) = files::sync(fetching).during("fsync", || self.temp_label()) {
+        if let Err(failure) = sync_directory(fetching).during("fsync", || self.temp_label()) {
             // To remove the private name durably this directory would have to be synced again, which could lie.
             self.uncertain.set(true);
             return Err(failure);
@@ -181,7 +182,7 @@ impl<'a> Target<'a> {
 
     fn remove_temp(&self, fetching: &OwnedFd) -> Result<()> {
         tree::remove(fetching, &self.temp())
-            .and_then(|()| files::sync(fetching))
+            .and_then(|()| sync_directory(fetching))
             .during("unlinkat", || self.temp_label())?;
         self.job.control.step(Step::TempRemoved);
         Ok(())
