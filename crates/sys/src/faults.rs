@@ -40,15 +40,15 @@ pub fn ask_before(numbers: &[i64]) -> Result<OwnedFd> {
         k,
     };
     let number_at = std::mem::offset_of!(libc::seccomp_data, nr) as u32;
-    let mut program = vec![statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, number_at)];
+    let mut program = vec![statement(
+        libc::BPF_LD | libc::BPF_W | libc::BPF_ABS,
+        number_at,
+    )];
     for (at, number) in (0u8..).zip(numbers) {
         program.push(libc::sock_filter {
             // To the last statement; else on to the next one.
             jt: count - at,
-            ..statement(
-                libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K,
-                *number as u32,
-            )
+            ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, *number as u32)
         });
     }
     program.push(statement(libc::BPF_RET, libc::SECCOMP_RET_ALLOW));
@@ -117,7 +117,11 @@ pub fn answer(listener: impl AsFd, call: &Call, answer: Answer) -> Result<()> {
             std::ptr::from_mut(&mut response),
         )
     };
-    if status < 0 { Err(last_errno()) } else { Ok(()) }
+    if status < 0 {
+        Err(last_errno())
+    } else {
+        Ok(())
+    }
 }
 
 /// How a file system is shut down.
@@ -147,5 +151,9 @@ pub fn shut_down(directory: impl AsFd, how: Shutdown) -> Result<()> {
             std::ptr::from_ref(&flag),
         )
     };
-    if status < 0 { Err(last_errno()) } else { Ok(()) }
+    if status < 0 {
+        Err(last_errno())
+    } else {
+        Ok(())
+    }
 }

@@ -6,7 +6,10 @@ use std::process::Command;
 use crate::Outcome;
 use crate::tell::Random;
 
+pub mod fuse;
 pub mod looped;
+pub mod memory;
+pub mod userspace;
 
 /// A mounted file system that can lose its power at any moment.
 pub trait Disk: Sync {

@@ -105,6 +105,26 @@ impl Cycle {
         }
     }
 
+    /// The target's disk alone is cut, right after this step of a copy.
+    pub fn of_target(source: usize, target: usize, subject: Subject, step: usize) -> Cycle {
+        let number = (target * 100 + step) as u64;
+        // Of the ways to cut a disk the one that flushes nothing.
+        let lossy = (0..).find(|seed| Random::new(*seed).below(2) == 1).unwrap_or(0);
+        Cycle {
+            number,
+            source,
+            target,
+            subject,
+            only: Some(Method::Copy),
+            bytes: 64 << 10,
+            repo: Repo::Elsewhere,
+            cut: vec![target],
+            moment: Moment::Step(step),
+            trouble: Trouble::None,
+            random: Random::new(lossy),
+        }
+    }
+
     fn compares(&self) -> bool {
         self.number % COMPARE_EACH == COMPARE_EACH - 1
     }
@@ -129,6 +149,16 @@ impl Rig {
             safe,
             usual: Vec::new(),
         })
+    }
+
+    /// The file systems of a cycle, for people.
+    pub fn pair(&self, cycle: &Cycle) -> String {
+        let [from, to] = [cycle.source, cycle.target].map(|disk| self.disks[disk].title());
+        if cycle.source == cycle.target {
+            format!("within {from}")
+        } else {
+            format!("{from} to {to}")
+        }
     }
 
     fn root(&self, disk: usize, name: &str, cycle: &Cycle) -> PathBuf {
@@ -194,7 +224,8 @@ impl Rig {
         self.restart(cycle)?;
         let verdict = self.judge(cycle, &scene, toll)?;
         if let Err(broken) = verdict {
-            toll.broken.push(format!("{cycle:?}: {broken}"));
+            toll.broken
+                .push(format!("{}, {cycle:?}: {broken}", self.pair(cycle)));
         }
         self.clear(cycle)
     }

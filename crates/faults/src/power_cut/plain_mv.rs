@@ -30,7 +30,8 @@ impl Rig {
         toll.cuts += 1;
         self.restart(cycle)?;
         if let Err(broken) = scene.look() {
-            toll.broken.push(format!("{cycle:?}: {broken}"));
+            toll.broken
+                .push(format!("{}, {cycle:?}: {broken}", self.pair(cycle)));
         }
         self.clear(cycle)
     }
