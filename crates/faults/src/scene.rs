@@ -7,7 +7,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use mover::{Code, Control, Durable, Failure, Mover, Place, RecoveredState, TransferRequest};
+use mover::{Control, Durable, Failure, Mover, Place, RecoveredState, TransferRequest};
 
 use crate::{Outcome, while_doing};
 
@@ -181,18 +181,19 @@ impl Scene {
     }
 
     /// The same, killed right after its `at`-th step. None if it was killed, so if there were as many.
+    /// # Errors
+    /// As of `recover`.
     pub fn recover_killed_at(&self, at: usize) -> Outcome<Option<Vec<RecoveredState>>> {
-        let passed = AtomicUsize::new(0);
-        let control = Control::with_steps(move |_| {
-            if passed.fetch_add(1, Relaxed) + 1 == at {
-                resume_unwind(Box::new(Killed));
-            }
-        });
-        match catch_unwind(AssertUnwindSafe(|| self.recover(&control))) {
-            Ok(outcome) => outcome.map(Some),
-            Err(panic) if panic.is::<Killed>() => Ok(None),
-            Err(panic) => resume_unwind(panic),
-        }
+        killed_at(at, |control| self.recover(control)).transpose()
+    }
+
+    /// A move, killed right after its `at`-th step. None if it was killed.
+    pub fn move_killed_at(
+        &self,
+        request: &TransferRequest,
+        at: usize,
+    ) -> Option<mover::Result<Durable>> {
+        killed_at(at, |control| self.move_wholly(request, control))
     }
 
     /// After recovery: the journal knows nothing more, no private name is left, a second recovery finds nothing,
@@ -256,10 +257,18 @@ impl Scene {
     }
 }
 
-/// Whether a failure is one of those that a fault may lead to: said in words, and with the kernel's number where
-/// the kernel refused.
-pub fn is_told_well(failure: &Failure) -> bool {
-    !failure.message.is_empty() && failure.path.is_some() && failure.code != Code::Invalid
+fn killed_at<T>(at: usize, work: impl FnOnce(&Control) -> T) -> Option<T> {
+    let passed = AtomicUsize::new(0);
+    let control = Control::with_steps(move |_| {
+        if passed.fetch_add(1, Relaxed) + 1 == at {
+            resume_unwind(Box::new(Killed));
+        }
+    });
+    match catch_unwind(AssertUnwindSafe(|| work(&control))) {
+        Ok(value) => Some(value),
+        Err(panic) if panic.is::<Killed>() => None,
+        Err(panic) => resume_unwind(panic),
+    }
 }
 
 /// A sealed file, or a cache of five files: small ones, an empty one, and a large one with a hole at its end.

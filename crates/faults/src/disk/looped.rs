@@ -6,7 +6,7 @@ use std::process::Command;
 
 use sys::faults::{Shutdown, shut_down};
 
-use super::{Disk, maker, run, unmount_for_good};
+use super::{Disk, maker, run, unmount, unmount_for_good};
 use crate::tell::Random;
 use crate::{Outcome, while_doing};
 
@@ -61,7 +61,7 @@ impl Looped {
 
     fn unmount(&mut self) -> Outcome<()> {
         if self.mounted {
-            run(Command::new("umount").arg(&self.at))?;
+            unmount(&self.at)?;
             self.mounted = false;
         }
         Ok(())
@@ -76,12 +76,9 @@ impl Looped {
         shut_down(directory, how).map_err(while_doing(&what))
     }
 
-    /// Takes the mount away although it is in use.
-    /// # Errors
-    /// Those of umount.
-    pub fn vanish(&mut self) -> Outcome<()> {
+    /// Somebody else has unmounted it.
+    pub fn was_unmounted(&mut self) {
         self.mounted = false;
-        run(Command::new("umount").arg("-l").arg(&self.at)).map(drop)
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use crate::Outcome;
 use crate::tell::Random;
@@ -68,6 +69,22 @@ pub fn maker(kind: &str) -> Outcome<std::path::PathBuf> {
         .map(|dir| dir.join(&name))
         .find(|path| path.exists())
         .ok_or(format!("{name} is not installed"))
+}
+
+/// Unmounts. A child that another thread has just forked holds our descriptors until it becomes its program: EBUSY
+/// of that kind passes.
+/// # Errors
+/// Those of umount.
+pub fn unmount(at: &Path) -> Outcome<()> {
+    let mut outcome = Ok(());
+    for _ in 0..200 {
+        outcome = run(Command::new("umount").arg(at)).map(drop);
+        match &outcome {
+            Err(reason) if reason.contains("busy") => std::thread::sleep(Duration::from_millis(10)),
+            _ => break,
+        }
+    }
+    outcome
 }
 
 /// Unmounts, waiting for nobody if it is in use.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::fuse::Served;
 use super::looped::fast;
 use super::memory::{Faults, Memory};
-use super::{Disk, maker, run, unmount_for_good};
+use super::{Disk, maker, run, unmount, unmount_for_good};
 use crate::tell::Random;
 use crate::{Outcome, while_doing};
 
@@ -73,7 +73,7 @@ impl Userspace {
 
     fn unmount(&mut self) -> Outcome<()> {
         if self.mounted {
-            run(Command::new("umount").arg(&self.at))?;
+            unmount(&self.at)?;
             self.mounted = false;
         }
         Ok(())

@@ -109,7 +109,9 @@ impl Cycle {
     pub fn of_target(source: usize, target: usize, subject: Subject, step: usize) -> Cycle {
         let number = (target * 100 + step) as u64;
         // Of the ways to cut a disk the one that flushes nothing.
-        let lossy = (0..).find(|seed| Random::new(*seed).below(2) == 1).unwrap_or(0);
+        let lossy = (0..)
+            .find(|seed| Random::new(*seed).below(2) == 1)
+            .unwrap_or(0);
         Cycle {
             number,
             source,

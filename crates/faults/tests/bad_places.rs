@@ -1,0 +1,358 @@
+//! Full disks, disks without inodes, mounts that go away, two workers at once, and what is no file.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use faults::disk::looped::Looped;
+use faults::disk::{Disk, run};
+use faults::driver::words;
+use faults::scene::{Scene, Sight, Subject};
+use faults::tell::skip;
+use mover::{Code, Control, Method, Place, Step, TransferRequest};
+
+struct Paths {
+    own: tempfile::TempDir,
+}
+
+impl Paths {
+    fn new() -> Paths {
+        Paths {
+            own: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn make(&self, name: &str) -> PathBuf {
+        let path = self.own.path().join(name);
+        fs::create_dir_all(&path).unwrap();
+        path
+    }
+
+    fn scene(&self, target: &Path, subject: Subject, bytes: usize) -> Scene {
+        let journal = self.own.path().join("moves.journal");
+        Scene::set(&journal, (&self.make("seal"), target), subject, bytes, 1).unwrap()
+    }
+}
+
+const SOURCE_ALONE: Sight = Sight {
+    source: true,
+    target: false,
+};
+
+/// A move fails with this code, its source is untouched, and there is nothing to put right; once there is room the
+/// same move is made.
+fn refused(scene: &Scene, control: &Control, code: Code, make_room: impl FnOnce()) {
+    let failure = scene.move_wholly(&scene.request, control).unwrap_err();
+    assert_eq!(failure.code, code, "{failure}");
+    assert_eq!(scene.look().unwrap(), SOURCE_ALONE);
+    assert_eq!(scene.recover(&Control::new()).unwrap(), []);
+    make_room();
+    scene.settle().unwrap();
+}
+
+/// Takes all blocks there are, without writing them.
+fn fill(file: &Path) {
+    use rustix::fs::{FallocateFlags, fallocate};
+    let file = fs::File::create(file).unwrap();
+    let (mut end, mut step) = (0, 64 << 20);
+    while step >= 4096 {
+        match fallocate(&file, FallocateFlags::empty(), end, step) {
+            Ok(()) => end += step,
+            Err(rustix::io::Errno::NOSPC) => step /= 2,
+            Err(errno) => panic!("filling the disk: {errno}"),
+        }
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_or_fills_up_meanwhile_gets_nothing_and_the_source_stays() {
+    let title = "a full disk";
+    for kind in ["ext4", "xfs"] {
+        let made = Looped::make(kind, if kind == "xfs" { 320 } else { 32 });
+        let Ok(disk) = made.inspect_err(|reason| skip(title, reason)) else {
+            return;
+        };
+        for subject in [Subject::File, Subject::Directory] {
+            for at in [None, Some(Step::TempMade), Some(Step::FileSynced)] {
+                let paths = Paths::new();
+                let target = disk.at().join("store");
+                fs::create_dir_all(&target).unwrap();
+                let scene = paths.scene(&target, subject, 3 << 20);
+                let filler = disk.at().join("filler");
+                // A file that is synced needs no more room.
+                if subject == Subject::File && at == Some(Step::FileSynced) {
+                    continue;
+                }
+                let late = filler.clone();
+                let control = Control::with_steps(move |step| {
+                    if Some(step) == at && !late.exists() {
+                        fill(&late);
+                    }
+                });
+                if at.is_none() {
+                    fill(&filler);
+                }
+                refused(&scene, &control, Code::NoSpace, || {
+                    fs::remove_file(&filler).unwrap()
+                });
+                fs::remove_dir_all(&target).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_move_within_a_full_disk_is_made() {
+    let title = "a move within a full disk";
+    let Ok(disk) = Looped::make("ext4", 32).inspect_err(|reason| skip(title, reason)) else {
+        return;
+    };
+    let paths = Paths::new();
+    let [seal, store] = ["seal", "store"].map(|name| disk.at().join(name));
+    fs::create_dir_all(&seal).unwrap();
+    fs::create_dir_all(&store).unwrap();
+    let journal = paths.own.path().join("moves.journal");
+    let scene = Scene::set(&journal, (&seal, &store), Subject::Directory, 1 << 20, 1).unwrap();
+    fill(&disk.at().join("filler"));
+    let durable = scene.move_wholly(&scene.request, &Control::new()).unwrap();
+    assert_eq!(durable.method, Method::Rename);
+    assert_eq!(
+        scene.look().unwrap(),
+        Sight {
+            source: false,
+            target: true
+        }
+    );
+}
+
+#[test]
+fn a_disk_without_inodes_in_the_middle_of_a_directory_gets_nothing_and_the_source_stays() {
+    let title = "a disk that runs out of inodes";
+    let paths = Paths::new();
+    let at = paths.make("mount");
+    // The root, store, sealed, cache, fetching, the directory, and two of its five files.
+    let mount = Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64m,nr_inodes=8", "tmpfs"])
+        .arg(&at)
+        .output();
+    if !mount.is_ok_and(|output| output.status.success()) {
+        return skip(title, "needs root to mount a tmpfs");
+    }
+    let target = at.join("store");
+    fs::create_dir(&target).unwrap();
+    let scene = paths.scene(&target, Subject::Directory, 1 << 20);
+    let more = || {
+        run(Command::new("mount")
+            .args(["-o", "remount,nr_inodes=100"])
+            .arg(&at))
+        .unwrap();
+    };
+    refused(&scene, &Control::new(), Code::NoSpace, more);
+    run(Command::new("umount").arg(&at)).unwrap();
+}
+
+#[test]
+fn a_target_whose_mount_goes_away_at_any_step_gets_nothing_under_its_mount_point() {
+    let title = "a mount that goes away";
+    for at in 1..=9 {
+        let made = Looped::make("ext4", 32).inspect_err(|reason| skip(title, reason));
+        let Ok(mut disk) = made else { return };
+        let paths = Paths::new();
+        let (mount, store) = (disk.at().to_owned(), disk.at().join("store"));
+        fs::create_dir(&store).unwrap();
+        let scene = paths.scene(&store, Subject::File, 300 << 10);
+        let (passed, gone) = (std::sync::atomic::AtomicUsize::new(0), mount.clone());
+        let control = Control::with_steps(move |_| {
+            if passed.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1 == at {
+                run(Command::new("umount").arg("-l").arg(&gone)).unwrap();
+            }
+        });
+        let ended = scene.move_wholly(&scene.request, &control);
+        assert_eq!(
+            fs::read_dir(&mount).unwrap().count(),
+            0,
+            "step {at}: written under the mount point"
+        );
+        if let Err(failure) = &ended {
+            let expected = [Code::PathChanged, Code::NotFound, Code::TargetDiffers];
+            assert!(expected.contains(&failure.code), "step {at}: {failure}");
+            assert!(scene.source().exists(), "step {at}: the source was removed");
+        }
+        disk.was_unmounted();
+        disk.restart().unwrap();
+        scene.look().unwrap();
+        scene.recover(&Control::new()).unwrap();
+        scene.settle().unwrap();
+    }
+}
+
+/// Two processes, each with a journal of its own, asked to move one sector at the same time.
+fn at_once(scene: &Scene, journals: [&Path; 2], requests: [&TransferRequest; 2]) -> usize {
+    let begun = [0, 1].map(|at| {
+        Command::new(env!("CARGO_BIN_EXE_faults"))
+            .arg("drive")
+            .args(words(journals[at], requests[at]))
+            .stdout(std::process::Stdio::null())
+            .spawn()
+            .unwrap()
+    });
+    let done = begun.map(|mut child| usize::from(child.wait().unwrap().success()));
+    scene.look().unwrap();
+    done.iter().sum()
+}
+
+#[test]
+fn two_workers_that_move_one_sector_at_the_same_time_leave_one_whole_copy_of_it() {
+    for round in 0..24 {
+        let paths = Paths::new();
+        let subject = if round % 2 == 0 {
+            Subject::File
+        } else {
+            Subject::Directory
+        };
+        let mut scene = paths.scene(&paths.make("store"), subject, 200 << 10);
+        let only = [Some(Method::Copy), None];
+        scene.request.only = only[round / 2 % 2];
+        let other = TransferRequest {
+            op: "op-other".to_owned(),
+            only: only[round / 4 % 2],
+            ..scene.request.clone()
+        };
+        let journals = [
+            scene.journal.clone(),
+            paths.own.path().join("other.journal"),
+        ];
+        let done = at_once(
+            &scene,
+            [&journals[0], &journals[1]],
+            [&scene.request, &other],
+        );
+        assert!(done > 0, "round {round}: neither of them moved it");
+        for journal in &journals {
+            scene.journal.clone_from(journal);
+            scene.recover(&Control::new()).unwrap();
+        }
+        scene.settle().unwrap();
+        assert!(scene.target().exists());
+    }
+}
+
+/// Makes something that is no regular file.
+fn make_odd(kind: &str, at: &Path) {
+    use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
+    let made = match kind {
+        "symlink" => return symlink("/etc/hostname", at).unwrap(),
+        "FIFO" => mknodat(CWD, at, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0),
+        "socket" => mknodat(CWD, at, FileType::Socket, Mode::RUSR, 0),
+        // /dev/zero, which would be read without an end.
+        _ => mknodat(
+            CWD,
+            at,
+            FileType::CharacterDevice,
+            Mode::RUSR,
+            makedev(1, 5),
+        ),
+    };
+    made.unwrap();
+}
+
+#[test]
+fn a_link_a_pipe_a_socket_or_a_device_where_a_file_should_be_is_refused() {
+    let title = "a device where a file should be";
+    for kind in ["symlink", "FIFO", "socket", "device"] {
+        if kind == "device" && !sys::abilities::root() {
+            skip(title, "needs root to make one");
+            continue;
+        }
+        for side in ["source", "target", "inside"] {
+            for only in [None, Some(Method::Copy)] {
+                let paths = Paths::new();
+                let subject = if side == "inside" {
+                    Subject::Directory
+                } else {
+                    Subject::File
+                };
+                let mut scene = paths.scene(&paths.make("store"), subject, 5000);
+                scene.request.only = only;
+                let odd = match side {
+                    "source" => scene.source(),
+                    "target" => scene.target(),
+                    _ => scene.source().join("sc-02-data-layer-1.dat"),
+                };
+                if side == "source" {
+                    fs::remove_file(&odd).unwrap();
+                }
+                make_odd(kind, &odd);
+                let before = fs::symlink_metadata(&odd).unwrap();
+                let failure = scene
+                    .move_wholly(&scene.request, &Control::new())
+                    .unwrap_err();
+                assert_eq!(
+                    failure.code,
+                    Code::UnexpectedFile,
+                    "{kind}, {side}, {only:?}: {failure}"
+                );
+                let after = fs::symlink_metadata(&odd).unwrap();
+                assert_eq!(
+                    after.file_type(),
+                    before.file_type(),
+                    "{kind}, {side}: it was replaced"
+                );
+                assert_eq!(scene.recover(&Control::new()).unwrap(), []);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_link_on_the_way_to_a_file_is_not_followed() {
+    for side in ["seal", "store"] {
+        let paths = Paths::new();
+        let scene = paths.scene(&paths.make("store"), Subject::File, 5000);
+        let elsewhere = paths.make("elsewhere");
+        let kind = paths.make(side).join("sealed");
+        fs::rename(&kind, elsewhere.join("sealed")).unwrap();
+        symlink(elsewhere.join("sealed"), &kind).unwrap();
+        let failure = scene
+            .move_wholly(&scene.request, &Control::new())
+            .unwrap_err();
+        assert_eq!(failure.code, Code::Invalid, "{side}: {failure}");
+        let expected = usize::from(side == "seal");
+        assert_eq!(
+            fs::read_dir(elsewhere.join("sealed")).unwrap().count(),
+            expected
+        );
+    }
+}
+
+#[test]
+fn a_place_that_names_another_path_is_refused_before_anything_is_looked_at() {
+    let paths = Paths::new();
+    let scene = paths.scene(&paths.make("store"), Subject::File, 5000);
+    for name in [
+        "sealed/../../etc/passwd",
+        "/etc/passwd",
+        "sealed/.",
+        "sealed",
+        "sealed/a/b",
+        "sealed/a\0b",
+    ] {
+        let source = Place {
+            name: name.to_owned(),
+            ..scene.request.source.clone()
+        };
+        let request = TransferRequest {
+            source,
+            ..scene.request.clone()
+        };
+        assert_eq!(
+            scene
+                .move_wholly(&request, &Control::new())
+                .unwrap_err()
+                .code,
+            Code::Invalid,
+            "{name}"
+        );
+    }
+}
