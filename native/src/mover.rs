@@ -81,7 +81,7 @@ impl Transfer {
     ) -> Result<PromiseRaw<'static, Either<Nothing, NativeFailure>>> {
         let request = self.request.clone();
         let work = move |mover: &mover::Mover| mover.remove_source(&request.op, &steps::control());
-        with((&self.slot, env), "sealyard-remove", work, OK)
+        with((&self.slot, env), "sealyard-source", work, OK)
     }
 
     #[napi(catch_unwind)]

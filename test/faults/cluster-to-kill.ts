@@ -70,19 +70,20 @@ export class MortalNode {
     return this.#child?.pid ?? 0
   }
 
-  /** @param killAt `after:work.done`; empty for none */
-  start(killAt = ''): void {
+  /**
+   * @param killAt `after:work.done`; empty for none
+   * @param under a program and its arguments that runs the daemon
+   */
+  start(killAt = '', under: readonly string[] = []): void {
     const output = openSync(this.log, 'a')
     writeSync(output, `${JSON.stringify({ ts: new Date().toISOString(), msg: STARTED, killAt })}\n`)
     const program = join(import.meta.dirname, '../../bin', `sealyard-${this.node.kind}`)
-    const child = spawn(
-      process.execPath,
-      [program, '--repo', this.node.repo, 'run', ...this.node.runArguments],
-      {
-        env: { ...process.env, ...this.node.env, SEALYARD_KILL_AT: killAt, SEALYARD_STEPS_LOG: this.steps },
-        stdio: ['ignore', output, output],
-      },
-    )
+    const daemon = [process.execPath, program, '--repo', this.node.repo, 'run', ...this.node.runArguments]
+    const [first = process.execPath, ...rest] = [...under, ...daemon]
+    const child = spawn(first, rest, {
+      env: { ...process.env, ...this.node.env, SEALYARD_KILL_AT: killAt, SEALYARD_STEPS_LOG: this.steps },
+      stdio: ['ignore', output, output],
+    })
     closeSync(output)
     this.starts += 1
     this.#child = child
@@ -203,6 +204,18 @@ export class ClusterToKill {
 
   nodes(): MortalNode[] {
     return [this.sealer, ...this.workers.values()]
+  }
+
+  /** Private files of moves and fetches; when nothing runs and nothing waits for a start there should be none. */
+  async unfinished(): Promise<string[]> {
+    const roots = [this.store, ...[...this.workers.keys()].map((name) => this.sealPath(name))]
+    const found = await Promise.all(
+      roots.map(async (root) => {
+        const names = await readdir(root, { recursive: true })
+        return names.filter((name) => /^[^/]+\/fetching\/[^/]+$/.test(name)).map((name) => join(root, name))
+      }),
+    )
+    return found.flat()
   }
 
   /** Private files of tasks; when nothing runs there should be none. */

@@ -35,14 +35,19 @@ export class SectorJourney {
   readonly #cluster: ClusterToKill
   readonly #data = randomBytes(PIECE_BYTES)
   readonly #copiesMayStay: boolean
+  readonly #privateMayStay: boolean
   #number = 0
   /** Copies in seal paths that lay there when its sector was stored. */
   copiesLeft = 0
 
-  /** @param copiesMayStay a worker that is away when a sector is stored keeps its copy until the sector is removed */
-  constructor(cluster: ClusterToKill, { copiesMayStay = false } = {}) {
+  /**
+   * @param copiesMayStay a worker that is away when a sector is stored keeps its copy until the sector is removed
+   * @param privateMayStay a move whose clean-up failed keeps its private files until the worker starts again
+   */
+  constructor(cluster: ClusterToKill, { copiesMayStay = false, privateMayStay = false } = {}) {
     this.#cluster = cluster
     this.#copiesMayStay = copiesMayStay
+    this.#privateMayStay = privateMayStay
   }
 
   get number(): number {
@@ -181,7 +186,8 @@ export class SectorJourney {
   async #nothingIsLeft(stored: readonly string[]): Promise<void> {
     let found = ''
     const question = async () => {
-      const all = await this.#files()
+      const isCounted = (file: string) => !(this.#privateMayStay && file.includes('/fetching/'))
+      const all = (await this.#files()).filter(isCounted)
       const copies = all.filter((file) => !file.startsWith(this.#cluster.store))
       const mayStay = this.#copiesMayStay && stored.length > 0
       if (mayStay) this.copiesLeft = copies.length

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use faults::calls::{campaign, trap};
+use faults::calls::{campaign, trap, worker};
 use faults::driver::{self, Options};
 use faults::{Outcome, power_cut};
 
@@ -16,6 +16,7 @@ fn main() -> ExitCode {
         Some("drive") => Options::read(words).map(driver::drive),
         Some("recover") => Options::read(words).map(driver::recover),
         Some("trap") => trap::become_program(&words.collect::<Vec<_>>()).map(|()| false),
+        Some("supervise") => worker::Options::read(words).and_then(worker::supervise),
         Some("syscalls") => std::env::current_exe()
             .map_err(|error| error.to_string())
             .and_then(|own| campaign::campaign(&own, 1)),

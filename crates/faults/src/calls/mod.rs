@@ -6,3 +6,4 @@ pub mod points;
 pub mod supervisor;
 pub mod table;
 pub mod trap;
+pub mod worker;

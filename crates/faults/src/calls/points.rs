@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use mover::{Control, Method};
+use sys::faults::Call;
 
 use super::supervisor::{Fault, Seen, Supervisor};
 use super::trap;
@@ -93,7 +94,7 @@ impl Stage {
         let mut supervisor = Supervisor::new(child, listener);
         let mut calls: Vec<Seen> = Vec::new();
         let roots = self.directories.each_ref().map(|each| each.path());
-        let concerns = |path: &Path| {
+        let concerns = |_: &Call, path: &Path| {
             path.starts_with("anon_inode:[io_uring]")
                 || roots.iter().any(|root| path.starts_with(root))
         };

@@ -70,7 +70,7 @@ impl Supervisor {
     /// When the kernel does not let us answer.
     pub fn serve(
         &mut self,
-        concerns: &dyn Fn(&Path) -> bool,
+        concerns: &dyn Fn(&Call, &Path) -> bool,
         decide: &mut dyn FnMut(&mut Seen) -> Option<Fault>,
         idle: &mut dyn FnMut() -> bool,
     ) -> Outcome<()> {
@@ -110,13 +110,13 @@ impl Supervisor {
     fn reply(
         &self,
         call: &Call,
-        concerns: &dyn Fn(&Path) -> bool,
+        concerns: &dyn Fn(&Call, &Path) -> bool,
         decide: &mut dyn FnMut(&mut Seen) -> Option<Fault>,
     ) -> Outcome<Answer> {
         let Some(row) = rows().find(|row| row.number == call.number) else {
             return Ok(Answer::Goes);
         };
-        let Some(path) = path_of(call, row).filter(|path| concerns(path)) else {
+        let Some(path) = path_of(call, row).filter(|path| concerns(call, path)) else {
             return Ok(Answer::Goes);
         };
         let mut seen = seen(call, row, path);

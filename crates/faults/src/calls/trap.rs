@@ -19,6 +19,9 @@ use crate::{Outcome, while_doing};
 /// In the new process, whose stdin is the socket: sets the filter and becomes the program. Comes back only to fail.
 pub fn become_program(words: &[String]) -> Outcome<()> {
     let (program, arguments) = words.split_first().ok_or("no program to run")?;
+    // Without its supervisor it would get ENOSYS for everything.
+    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
+        .map_err(while_doing("parent death signal"))?;
     rustix::thread::set_no_new_privs(true).map_err(while_doing("no_new_privs"))?;
     let listener = sys::faults::ask_before(&numbers()).map_err(while_doing("seccomp"))?;
     let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
