@@ -1,6 +1,7 @@
 //! Faults, really injected into moves of the mover, and one judge of what they leave: [`scene::Scene`].
 
 pub mod calls;
+mod content;
 pub mod disk;
 pub mod driver;
 pub mod power_cut;

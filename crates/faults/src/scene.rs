@@ -1,7 +1,6 @@
 //! One sector file that is to be moved, and the judge of what is there afterwards.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
@@ -9,6 +8,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use mover::{Control, Durable, Failure, Mover, Place, RecoveredState, TransferRequest};
 
+use crate::content::{Content, content, read, sync_whole, write_durably};
 use crate::{Outcome, while_doing};
 
 /// What is moved.
@@ -29,8 +29,6 @@ impl Subject {
         }
     }
 }
-
-type Content = BTreeMap<String, Vec<u8>>;
 
 /// Two storage paths, a journal, and what the source held before anything was done.
 pub struct Scene {
@@ -126,6 +124,9 @@ impl Scene {
             source: self.is_whole(&self.source())?,
             target: self.is_whole(&self.target())?,
         };
+        if self.request.keep_source && !sight.source {
+            return Err(format!("a copy took its source away: {sight:?}"));
+        }
         if sight.source || sight.target {
             return Ok(sight);
         }
@@ -269,86 +270,4 @@ fn killed_at<T>(at: usize, work: impl FnOnce(&Control) -> T) -> Option<T> {
         Err(panic) if panic.is::<Killed>() => None,
         Err(panic) => resume_unwind(panic),
     }
-}
-
-/// A sealed file, or a cache of five files: small ones, an empty one, and a large one with a hole at its end.
-fn content(subject: Subject, bytes: usize, seed: u64) -> Content {
-    let one =
-        |name: &str, bytes: usize, salt: u64| (name.to_owned(), noise(bytes, seed ^ salt << 32));
-    match subject {
-        Subject::File => Content::from([one("", bytes, 0)]),
-        Subject::Directory => {
-            let mut sparse = noise(bytes, seed);
-            sparse.resize(bytes + (1 << 20), 0);
-            Content::from([
-                one("p_aux", 64, 1),
-                one("t_aux", 0, 2),
-                one("sc-02-data-tree-r-last-0.dat", bytes / 4 + 1, 3),
-                one("sc-02-data-tree-r-last-1.dat", 4096, 4),
-                ("sc-02-data-tree-r-last-2.dat".to_owned(), sparse),
-            ])
-        }
-    }
-}
-
-/// Bytes that do not compress and are the same again for the same seed (splitmix64).
-fn noise(bytes: usize, seed: u64) -> Vec<u8> {
-    let mut random = crate::tell::Random::new(seed);
-    let mut all = Vec::with_capacity(bytes + 8);
-    while all.len() < bytes {
-        all.extend_from_slice(&random.next().to_le_bytes());
-    }
-    all.truncate(bytes);
-    all
-}
-
-fn write_durably(path: &Path, content: &Content, subject: Subject) -> io::Result<()> {
-    let parent = path.parent().unwrap_or(Path::new("/"));
-    fs::create_dir_all(parent)?;
-    if subject == Subject::Directory {
-        fs::create_dir(path)?;
-    }
-    for (name, bytes) in content {
-        let at = if name.is_empty() {
-            path.to_owned()
-        } else {
-            path.join(name)
-        };
-        write_sparsely(&at, bytes)?;
-    }
-    sync_whole(path)
-}
-
-/// Zeros at the end become a hole.
-fn write_sparsely(at: &Path, bytes: &[u8]) -> io::Result<()> {
-    use std::os::unix::fs::FileExt;
-    let file = File::create_new(at)?;
-    let data = bytes
-        .iter()
-        .rposition(|byte| *byte != 0)
-        .map_or(0, |last| last + 1);
-    file.write_all_at(&bytes[..data], 0)?;
-    file.set_len(bytes.len() as u64)
-}
-
-/// Makes the whole file system of a path durable.
-fn sync_whole(path: &Path) -> io::Result<()> {
-    rustix::fs::syncfs(File::open(path)?).map_err(io::Error::from)
-}
-
-fn read(path: &Path) -> io::Result<Option<Content>> {
-    let meta = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        other => other?,
-    };
-    if meta.is_file() {
-        return Ok(Some(Content::from([(String::new(), fs::read(path)?)])));
-    }
-    let mut content = Content::new();
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        let name = entry.file_name().to_string_lossy().into_owned();
-        content.insert(name, fs::read(entry.path())?);
-    }
-    Ok(Some(content))
 }

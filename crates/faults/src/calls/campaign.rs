@@ -11,7 +11,10 @@ use mover::Method;
 
 use super::points::{Scenario, Stage};
 use super::supervisor::{FAULTS, Fault};
+use crate::disk::Disk;
+use crate::disk::looped::Looped;
 use crate::scene::Subject;
+use crate::tell::skip;
 use crate::{Outcome, while_doing};
 
 /// As many at a time as a small machine has cores.
@@ -107,6 +110,19 @@ pub fn scenarios(bytes: usize) -> Vec<Scenario> {
     ]
 }
 
+/// A clone, which needs a file system that shares blocks.
+pub fn clone_within(disk: &dyn Disk, bytes: usize) -> Scenario {
+    Scenario {
+        title: format!("clone of a directory within {}", disk.title()),
+        subject: Subject::Directory,
+        only: Some(Method::Clone),
+        keep_source: false,
+        from: disk.at().to_owned(),
+        to: disk.at().to_owned(),
+        bytes,
+    }
+}
+
 /// Goes through all points of a scenario, or through every `stride`-th.
 /// # Errors
 /// When a run cannot be made at all; what breaks is in the report.
@@ -195,6 +211,15 @@ pub fn campaign(program: &Path, mebibytes: usize) -> Outcome<bool> {
     let (mut report, began) = (Report::default(), Instant::now());
     for scenario in scenarios(mebibytes << 20) {
         go_through(program, &scenario, 1, &mut report)?;
+    }
+    match Looped::make("xfs", 320) {
+        Ok(disk) => go_through(
+            program,
+            &clone_within(&disk, mebibytes << 20),
+            1,
+            &mut report,
+        )?,
+        Err(reason) => skip("system calls of a clone", &reason),
     }
     for line in report.broken.iter().chain(&report.lines()) {
         println!("{line}");

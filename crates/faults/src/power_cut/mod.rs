@@ -1,12 +1,15 @@
 //! Power cuts at random moments of a move, and what is there when the power is back.
 
-mod cycle;
+mod draw;
 mod plain_mv;
+mod rig;
+mod steps;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-pub use cycle::{Cycle, Rig};
+pub use draw::Cycle;
+pub use rig::Rig;
 
 use crate::Outcome;
 use crate::disk::Disk;

@@ -1,136 +1,19 @@
-//! One cut: where, when and of what; then recovery, and the judge.
+//! The disks of the cuts: one cut, then recovery, and the judge.
 
 use std::fs;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
-use mover::{Control, Method};
+use mover::Control;
 
 use super::Toll;
+use super::draw::{Cycle, Moment, Repo, Trouble};
+use super::steps::at_step;
 use crate::disk::Disk;
 use crate::scene::{Scene, Sight, Subject};
 use crate::tell::Random;
 use crate::{Outcome, while_doing};
-
-/// Every so many cycles recovery is made twice from the same disks, killed once, and both ends are compared.
-const COMPARE_EACH: u64 = 6;
-
-/// When the power goes.
-#[derive(Clone, Copy, Debug)]
-pub enum Moment {
-    /// So long after the move began, in parts of its usual time (per mille).
-    After(u64),
-    /// Right after this step of the move.
-    Step(usize),
-}
-
-/// What recovery has to suffer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trouble {
-    /// Nothing.
-    None,
-    /// It is killed after this step.
-    Kill(usize),
-    /// The power goes again after this step.
-    Cut(usize),
-}
-
-/// Where the journal lies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Repo {
-    /// Beside the source.
-    Source,
-    /// Beside the target.
-    Target,
-    /// On a disk that keeps its power.
-    Elsewhere,
-}
-
-/// All that is drawn for one cut.
-#[derive(Clone, Debug)]
-pub struct Cycle {
-    pub(super) number: u64,
-    pub(super) source: usize,
-    pub(super) target: usize,
-    pub(super) subject: Subject,
-    pub(super) only: Option<Method>,
-    pub(super) bytes: usize,
-    pub(super) repo: Repo,
-    /// Disks that lose their power, in this order.
-    pub(super) cut: Vec<usize>,
-    pub(super) moment: Moment,
-    trouble: Trouble,
-    /// For what is drawn while it runs.
-    pub(super) random: Random,
-}
-
-impl Cycle {
-    /// Draws the cycle with this number.
-    pub fn draw(rig: &Rig, seed: u64, number: u64) -> Cycle {
-        let mut random = Random::new(seed.wrapping_mul(1_000_003).wrapping_add(number));
-        let disks = rig.disks.len() as u64;
-        let (source, target) = (random.below(disks) as usize, random.below(disks) as usize);
-        let repo = *random.pick(&[Repo::Source, Repo::Target, Repo::Elsewhere]);
-        let mut cut = vec![source, target];
-        if random.percent(50) {
-            cut.reverse();
-        }
-        cut.dedup();
-        // With a journal that keeps its power, one disk alone may go.
-        if repo == Repo::Elsewhere && random.percent(40) {
-            cut.truncate(1);
-        }
-        let only = [None, Some(Method::Copy)];
-        let moment = if random.percent(50) {
-            Moment::After(random.below(1250))
-        } else {
-            Moment::Step(random.below(11) as usize + 1)
-        };
-        let at = random.below(5) as usize + 1;
-        Cycle {
-            number,
-            source,
-            target,
-            subject: *random.pick(&[Subject::File, Subject::Directory]),
-            only: *random.pick(&only),
-            bytes: (64 << 10) + random.below(2 << 20) as usize,
-            repo,
-            cut,
-            moment,
-            trouble: *random.pick(&[Trouble::None, Trouble::Kill(at), Trouble::Cut(at)]),
-            random,
-        }
-    }
-
-    /// The target's disk alone is cut, right after this step of a copy.
-    pub fn of_target(source: usize, target: usize, subject: Subject, step: usize) -> Cycle {
-        let number = (target * 100 + step) as u64;
-        // Of the ways to cut a disk the one that flushes nothing.
-        let lossy = (0..)
-            .find(|seed| Random::new(*seed).below(2) == 1)
-            .unwrap_or(0);
-        Cycle {
-            number,
-            source,
-            target,
-            subject,
-            only: Some(Method::Copy),
-            bytes: 64 << 10,
-            repo: Repo::Elsewhere,
-            cut: vec![target],
-            moment: Moment::Step(step),
-            trouble: Trouble::None,
-            random: Random::new(lossy),
-        }
-    }
-
-    fn compares(&self) -> bool {
-        self.number % COMPARE_EACH == COMPARE_EACH - 1
-    }
-}
 
 /// The disks, and a directory that keeps its power.
 pub struct Rig {
@@ -193,6 +76,7 @@ impl Rig {
             seed,
         )?;
         scene.request.only = cycle.only;
+        scene.request.keep_source = cycle.keep_source;
         // A worker opens its journal when it starts, long before a move.
         drop(mover::Mover::open(&journal).map_err(while_doing("making the journal"))?);
         Ok(scene)
@@ -387,39 +271,6 @@ impl Rig {
             .filter(|disk| involved.contains(disk))
             .try_for_each(|disk| self.disks[disk].rewind())
     }
-}
-
-/// Works with a control that acts once, right after a step, on the thread that works. None if there were fewer.
-fn at_step(
-    at: usize,
-    act: &(dyn Fn() -> Outcome<()> + Sync),
-    work: impl FnOnce(&Control),
-) -> Option<Outcome<()>> {
-    let (passed, outcome) = (AtomicUsize::new(0), Mutex::new(None));
-    std::thread::scope(|scope| {
-        // A listener must own what it uses: it only says that the step was passed, and waits.
-        let (tell, told) = std::sync::mpsc::channel::<std::sync::mpsc::SyncSender<()>>();
-        let acting = scope.spawn(|| {
-            for go_on in told {
-                if passed.fetch_add(1, Relaxed) + 1 == at
-                    && let Ok(mut outcome) = outcome.lock()
-                {
-                    *outcome = Some(act());
-                }
-                let _ = go_on.send(());
-            }
-        });
-        let control = Control::with_steps(move |_| {
-            let (go_on, wait) = std::sync::mpsc::sync_channel(1);
-            if tell.send(go_on).is_ok() {
-                let _ = wait.recv();
-            }
-        });
-        let _ = catch_unwind(AssertUnwindSafe(|| work(&control)));
-        drop(control);
-        let _ = acting.join();
-    });
-    outcome.into_inner().unwrap_or(None)
 }
 
 fn name_of(sight: &Sight) -> &'static str {
