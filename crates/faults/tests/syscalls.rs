@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use faults::calls::campaign::{Report, clone_within, go_through, scenarios};
+use faults::calls::campaign::{Ground, Report, clone_within, go_through, scenarios};
 use faults::calls::trap;
 use faults::disk::looped::Looped;
 use faults::tell::skip;
@@ -20,7 +20,8 @@ fn a_fault_at_any_system_call_of_a_move_leaves_one_whole_copy() {
     drop(listener);
     child.wait().unwrap();
     let mut report = Report::default();
-    for scenario in scenarios(300 << 10) {
+    let ground = Ground::prepare().unwrap();
+    for scenario in scenarios(&ground, 300 << 10) {
         go_through(Path::new(PROGRAM), &scenario, 1, &mut report).unwrap();
     }
     match Looped::make("xfs", 320) {
@@ -39,7 +40,7 @@ fn a_fault_at_any_system_call_of_a_move_leaves_one_whole_copy() {
         report.missed, 0,
         "the calls of a move come in the same order each time"
     );
-    for (scenario, calls) in &report.points {
+    for (scenario, calls, _) in &report.points {
         assert!(
             *calls > 40,
             "{scenario} made only {calls} calls: the filter does not see them"

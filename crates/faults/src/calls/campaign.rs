@@ -1,8 +1,8 @@
 //! All points of all kinds of moves, each with all faults.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
@@ -11,8 +11,8 @@ use mover::Method;
 
 use super::points::{Scenario, Stage};
 use super::supervisor::{FAULTS, Fault};
-use crate::disk::Disk;
-use crate::disk::looped::Looped;
+use crate::disk::looped::{Looped, fast};
+use crate::disk::{Disk, run, unmount_for_good};
 use crate::scene::Subject;
 use crate::tell::skip;
 use crate::{Outcome, while_doing};
@@ -23,8 +23,8 @@ const AT_ONCE: usize = 2;
 /// What was found.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// Calls of each scenario.
-    pub points: Vec<(String, usize)>,
+    /// Calls of each scenario, and to how many of them faults were given.
+    pub points: Vec<(String, usize, usize)>,
     /// Runs in which a fault met its call, by fault.
     pub hits: BTreeMap<&'static str, usize>,
     /// Runs whose fault met no call: that call came in another number this time.
@@ -43,11 +43,10 @@ impl Report {
 
     /// The counts in words, a line for each scenario and one for all.
     pub fn lines(&self) -> Vec<String> {
-        let mut lines: Vec<String> = self
-            .points
-            .iter()
-            .map(|(title, calls)| format!("{title}: {calls} system calls"))
-            .collect();
+        let line = |(title, calls, tried): &(String, usize, usize)| {
+            format!("{title}: {calls} system calls, {tried} of them gone through")
+        };
+        let mut lines: Vec<String> = self.points.iter().map(line).collect();
         let hits: Vec<String> = self
             .hits
             .iter()
@@ -58,7 +57,7 @@ impl Report {
             .iter()
             .map(|(name, times)| format!("{name} {times}"))
             .collect();
-        let sum: usize = self.points.iter().map(|(_, calls)| calls).sum();
+        let sum: usize = self.points.iter().map(|(_, _, tried)| tried).sum();
         lines.push(format!(
             "{sum} points, {} faults injected ({}), {} met no call, {} moves done in spite of one ({}), {} broken",
             self.injected(),
@@ -72,22 +71,48 @@ impl Report {
     }
 }
 
-/// A second directory on another file system than the first, where this machine has one.
-pub fn elsewhere(here: &Path) -> PathBuf {
-    let memory = Path::new("/dev/shm");
-    let device = |path: &Path| std::fs::metadata(path).map(|meta| meta.dev()).ok();
-    if device(memory).is_some() && device(memory) != device(here) {
-        memory.to_owned()
-    } else {
-        here.to_owned()
+/// Two directories on two file systems, in memory where that can be: a fault at a call is about the call, not about
+/// the disk, and making a source durable on a busy disk would take most of the time.
+pub struct Ground {
+    here: PathBuf,
+    there: PathBuf,
+    mounted: Option<tempfile::TempDir>,
+}
+
+impl Ground {
+    /// Without root both are one directory, and moves between them are told to copy.
+    /// # Errors
+    /// When a directory cannot be made.
+    pub fn prepare() -> Outcome<Ground> {
+        let here = fast();
+        let own = tempfile::tempdir_in(&here).map_err(while_doing("making a directory"))?;
+        let mount = run(Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=256m", "tmpfs"])
+            .arg(own.path()));
+        let mounted = mount.is_ok().then_some(own);
+        let there = mounted
+            .as_ref()
+            .map_or(here.clone(), |own| own.path().to_owned());
+        Ok(Ground {
+            here,
+            there,
+            mounted,
+        })
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        if let Some(own) = &self.mounted {
+            unmount_for_good(own.path());
+        }
     }
 }
 
 /// A copy of a file and of a directory from one file system to another, a rename of both within one, and a copy that
 /// keeps its source.
-pub fn scenarios(bytes: usize) -> Vec<Scenario> {
-    let here = std::env::temp_dir();
-    let there = elsewhere(&here);
+pub fn scenarios(ground: &Ground, bytes: usize) -> Vec<Scenario> {
+    let Ground { here, there, .. } = ground;
     let scenario = |title: &str, subject, only, to: &Path| Scenario {
         title: title.to_owned(),
         subject,
@@ -99,13 +124,13 @@ pub fn scenarios(bytes: usize) -> Vec<Scenario> {
     };
     let copy = (there == here).then_some(Method::Copy);
     vec![
-        scenario("copy of a file", Subject::File, copy, &there),
-        scenario("copy of a directory", Subject::Directory, copy, &there),
-        scenario("rename of a file", Subject::File, None, &here),
-        scenario("rename of a directory", Subject::Directory, None, &here),
+        scenario("copy of a file", Subject::File, copy, there),
+        scenario("copy of a directory", Subject::Directory, copy, there),
+        scenario("rename of a file", Subject::File, None, here),
+        scenario("rename of a directory", Subject::Directory, None, here),
         Scenario {
             keep_source: true,
-            ..scenario("copy that keeps its file", Subject::File, copy, &there)
+            ..scenario("copy that keeps its file", Subject::File, copy, there)
         },
     ]
 }
@@ -142,7 +167,10 @@ pub fn go_through(
     }
     stage.scene.settle()?;
     let calls = &undisturbed.calls;
-    report.points.push((scenario.title.clone(), calls.len()));
+    let tried = calls.len().div_ceil(stride);
+    report
+        .points
+        .push((scenario.title.clone(), calls.len(), tried));
     let runs: Vec<(usize, &str, Fault)> = (1..=calls.len())
         .step_by(stride)
         .flat_map(|at| FAULTS.map(|(name, fault)| (at, name, fault)))
@@ -209,7 +237,8 @@ fn one(
 /// When it cannot be carried out.
 pub fn campaign(program: &Path, mebibytes: usize) -> Outcome<bool> {
     let (mut report, began) = (Report::default(), Instant::now());
-    for scenario in scenarios(mebibytes << 20) {
+    let ground = Ground::prepare()?;
+    for scenario in scenarios(&ground, mebibytes << 20) {
         go_through(program, &scenario, 1, &mut report)?;
     }
     match Looped::make("xfs", 320) {

@@ -8,6 +8,7 @@ use sys::faults::Call;
 
 use super::supervisor::{Fault, Seen, Supervisor};
 use super::trap;
+use crate::disk::looped::fast;
 use crate::driver::words;
 use crate::scene::{Scene, Sight, Subject};
 use crate::{Outcome, while_doing};
@@ -64,7 +65,7 @@ impl Stage {
         let directory =
             |at: &Path| tempfile::tempdir_in(at).map_err(while_doing("making a directory"));
         let directories = [
-            directory(&std::env::temp_dir())?,
+            directory(&fast())?,
             directory(&scenario.from)?,
             directory(&scenario.to)?,
         ];
