@@ -18,6 +18,9 @@ use crate::disk::userspace::Userspace;
 use crate::scene::Subject;
 use crate::tell::skip;
 
+/// Enough for `mv` to lose something, whatever the seed.
+const OF_MV: u64 = 60;
+
 /// Who moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mover {
@@ -141,12 +144,7 @@ pub fn campaign(cycles: u64, seed: u64) -> Outcome<bool> {
         println!("{line}");
     }
     println!("sealyard, {}", ours.line(seed));
-    let theirs = cut_often(
-        disks("power cuts of mv")?,
-        Mover::PlainMv,
-        cycles.min(100),
-        seed,
-    )?;
+    let theirs = cut_often(disks("power cuts of mv")?, Mover::PlainMv, OF_MV, seed)?;
     println!("mv, {}", theirs.line(seed));
     Ok(ours.broken.is_empty() && !theirs.broken.is_empty())
 }
