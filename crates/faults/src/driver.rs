@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use mover::{Control, Method, Mover, Place, RecoveredState, TransferRequest};
+use mover::{Control, HashKind, Method, Mover, Place, RecoveredState, TransferRequest};
 
 use crate::tell::quoted;
 
@@ -64,6 +64,8 @@ impl Options {
             verify: self.verify,
             tag: "driver".to_owned(),
             only: self.only,
+            hash: HashKind::Off,
+            skip_zeros: false,
         }
     }
 }

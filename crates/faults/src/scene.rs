@@ -6,7 +6,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use mover::{Control, Durable, Failure, Mover, Place, RecoveredState, TransferRequest};
+use mover::{
+    Control, Durable, Failure, HashKind, Mover, Place, RecoveredState, TransferRequest,
+};
 
 use crate::content::{Content, content, read, sync_whole, write_durably};
 use crate::{Outcome, while_doing};
@@ -74,6 +76,8 @@ impl Scene {
             verify: true,
             tag: "sector 7".to_owned(),
             only: None,
+            hash: HashKind::Off,
+            skip_zeros: false,
         };
         let expected = content(subject, bytes, seed);
         let path = source.join(subject.name());
