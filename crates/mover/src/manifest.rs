@@ -10,6 +10,7 @@ use crate::copy::Side;
 use crate::failure::{Code, During, Failure, Result};
 use crate::freed::freed_ranges;
 use crate::hash::{Digest, HashKind};
+use crate::place::sync_directory;
 use crate::read_back::Wanted;
 use crate::residency::cached_bytes;
 
@@ -147,7 +148,7 @@ impl Contents {
             files::sync(&file).during("fsync", || format!("{label}: {name}"))?;
         }
         if self.directory {
-            files::sync(&self.dir).during("fsync", || label.to_owned())?;
+            sync_directory(&self.dir).during("fsync", || label.to_owned())?;
         }
         Ok(())
     }

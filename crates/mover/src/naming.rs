@@ -4,6 +4,8 @@ use std::os::fd::AsFd;
 
 use sys::{Errno, files, names};
 
+use crate::place::sync_directory;
+
 /// Renames unless the new name is taken; false if it is. Where the kernel or the server cannot do
 /// that in one step (NFS says EINVAL), a file is linked and unlinked. Both directories stay to be
 /// synced by the caller, except that a link is durable before the old name goes.
@@ -45,7 +47,7 @@ fn name_in_steps(
         }
         Err(errno) => return Err(errno),
     }
-    if let Err(errno) = files::sync(to) {
+    if let Err(errno) = sync_directory(to) {
         // A name that may vanish is none. Left there, the next try would sync the directory again, and be lied to.
         let _ = names::unlink(to, new);
         return Err(errno);

@@ -1,6 +1,6 @@
 //! Where a sector file is: a storage path held open, and a name of two parts below it.
 
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use sys::{Errno, files};
@@ -219,7 +219,7 @@ impl Spot {
 
 /// fsync of a directory, believed only if the file system is alive afterwards: once an XFS has shut itself down
 /// (a log that cannot be written) this fsync succeeds without having written anything, while opening fails with EIO.
-pub(crate) fn sync_directory(dir: &OwnedFd) -> sys::Result<()> {
+pub(crate) fn sync_directory(dir: impl AsFd + Copy) -> sys::Result<()> {
     files::sync(dir)?;
     files::open_dir(dir, ".").map(drop)
 }
