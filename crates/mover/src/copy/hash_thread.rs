@@ -27,7 +27,7 @@ impl HashThread {
         };
         let (pieces, inbox) = channel();
         let thread = Builder::new()
-            .name("sealyard-hash".to_owned())
+            .name("sealyard-move-hash".to_owned())
             .spawn(move || take_in_order(hash, &inbox))
             .map_err(|error| failure(&format!("no thread for the hash: {error}")))?;
         Ok(Some(HashThread { pieces, thread }))

@@ -48,7 +48,7 @@ pub(super) fn copy(order: &Order<'_>, hash: Option<&HashThread>) -> Result<Optio
         written_bytes: AtomicU64::new(0),
     };
     let done = thread::scope(|scope| {
-        let second = thread::Builder::new().name("sealyard-copy".to_owned());
+        let second = thread::Builder::new().name("sealyard-move-copy".to_owned());
         // Without a second thread one does all.
         let second = second.spawn_scoped(scope, || pair.work()).ok();
         let ours = pair.work();
