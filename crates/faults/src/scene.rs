@@ -6,9 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use mover::{
-    Control, Durable, Failure, HashKind, Mover, Place, RecoveredState, TransferRequest,
-};
+use mover::{Control, Durable, Failure, HashKind, Mover, Place, RecoveredState, TransferRequest};
 
 use crate::content::{Content, content, read, sync_whole, write_durably};
 use crate::{Outcome, while_doing};

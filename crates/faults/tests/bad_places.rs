@@ -73,7 +73,9 @@ fn a_disk_that_is_full_or_fills_up_meanwhile_gets_nothing_and_the_source_stays()
                     fill(&filler);
                 }
                 refused(&scene, &control, Code::NoSpace, || {
-                    fs::remove_file(&filler).unwrap()
+                    fs::remove_file(&filler).unwrap();
+                    // Freed blocks can be had once the journal says so.
+                    rustix::fs::syncfs(fs::File::open(&target).unwrap()).unwrap();
                 });
                 fs::remove_dir_all(&target).unwrap();
             }
