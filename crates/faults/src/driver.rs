@@ -2,14 +2,18 @@
 
 use std::path::PathBuf;
 
-use mover::{Control, HashKind, Method, Mover, Place, RecoveredState, TransferRequest};
+use mover::{
+    Control, EngineChoice, HashKind, Method, Mover, Place, RecoveredState, TransferRequest,
+};
 
+use crate::scene::Scene;
 use crate::tell::quoted;
 
 /// How to call it.
 pub const USAGE: &str =
     "faults drive --journal FILE --source DIR --target DIR --name TYPE/SECTOR [--op ID]
               [--keep-source] [--verify] [--only rename|clone|copy]
+              [--engine auto|direct|uncached|buffered]
        faults recover --journal FILE";
 
 /// The options of `drive` and `recover`.
@@ -23,6 +27,7 @@ pub struct Options {
     keep_source: bool,
     verify: bool,
     only: Option<Method>,
+    engine: EngineChoice,
 }
 
 impl Options {
@@ -44,6 +49,7 @@ impl Options {
                 "--op" => options.op = value()?,
                 "--keep-source" => options.keep_source = true,
                 "--verify" => options.verify = true,
+                "--engine" => options.engine = engine(&value()?)?,
                 "--only" => options.only = Some(method(&value()?)?),
                 _ => return Err(format!("there is no option {word}")),
             }
@@ -77,15 +83,21 @@ fn method(word: &str) -> Result<Method, String> {
         .ok_or(format!("there is no method {word}"))
 }
 
-/// The words of a request, for a process that shall make it.
-pub fn words(journal: &std::path::Path, request: &TransferRequest) -> Vec<String> {
+fn engine(word: &str) -> Result<EngineChoice, String> {
+    EngineChoice::of_word(word).ok_or(format!("there is no engine {word}"))
+}
+
+/// The words of a scene's move, for a process that shall make it.
+pub fn words(scene: &Scene) -> Vec<String> {
+    let request = &scene.request;
     let path = |path: &std::path::Path| path.display().to_string();
     let mut all: Vec<String> = [
-        ("--journal", path(journal)),
+        ("--journal", path(&scene.journal)),
         ("--source", path(&request.source.root)),
         ("--target", path(&request.target.root)),
         ("--name", request.source.name.clone()),
         ("--op", request.op.clone()),
+        ("--engine", engine_word(scene.engine).to_owned()),
     ]
     .into_iter()
     .flat_map(|(option, value)| [option.to_owned(), value])
@@ -101,12 +113,23 @@ pub fn words(journal: &std::path::Path, request: &TransferRequest) -> Vec<String
     all
 }
 
+/// The word of an engine's choice.
+pub fn engine_word(engine: EngineChoice) -> &'static str {
+    match engine {
+        EngineChoice::Auto => "auto",
+        EngineChoice::Forced(engine) => engine.as_str(),
+    }
+}
+
 /// Makes the move and prints what came of it as one line of JSON. True if it is done.
 pub fn drive(options: Options) -> bool {
-    let journal = options.journal.clone();
+    let (journal, engine) = (options.journal.clone(), options.engine);
     let request = options.request();
     let whole = || -> mover::Result<mover::Durable> {
-        let (mover, control) = (Mover::open(&journal)?, Control::new());
+        let (mover, control) = (
+            Mover::open_with(&journal, mover::Options { engine })?,
+            Control::new(),
+        );
         let durable = mover.transfer(&request, &control)?;
         if !request.keep_source {
             mover.remove_source(&request.op, &control)?;
@@ -116,8 +139,11 @@ pub fn drive(options: Options) -> bool {
     };
     match whole() {
         Ok(durable) => println!(
-            "{{\"done\":true,\"method\":{},\"bytes\":{},\"copiedBytes\":{},\"files\":{}}}",
+            "{{\"done\":true,\"method\":{},\"engine\":{},\"bytes\":{},\"copiedBytes\":{},\"files\":{}}}",
             quoted(durable.method.as_str()),
+            durable
+                .engine
+                .map_or("null".to_owned(), |engine| quoted(engine.as_str())),
             durable.bytes,
             durable.copied_bytes,
             durable.files

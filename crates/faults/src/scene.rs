@@ -6,7 +6,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-use mover::{Control, Durable, Failure, HashKind, Mover, Place, RecoveredState, TransferRequest};
+use mover::{
+    Control, Durable, EngineChoice, Failure, HashKind, Mover, Options, Place, RecoveredState,
+    TransferRequest,
+};
 
 use crate::content::{Content, content, read, sync_whole, write_durably};
 use crate::{Outcome, while_doing};
@@ -36,6 +39,8 @@ pub struct Scene {
     pub journal: PathBuf,
     /// What is asked for.
     pub request: TransferRequest,
+    /// How what is copied is copied.
+    pub engine: EngineChoice,
     expected: Content,
 }
 
@@ -87,6 +92,7 @@ impl Scene {
         Ok(Scene {
             journal: journal.to_owned(),
             request,
+            engine: EngineChoice::Auto,
             expected,
         })
     }
@@ -101,6 +107,11 @@ impl Scene {
         self.request.target.root.join(&self.request.target.name)
     }
 
+    fn mover(&self) -> mover::Result<Mover> {
+        let engine = self.engine;
+        Mover::open_with(&self.journal, Options { engine })
+    }
+
     /// All of a move, as its caller does it.
     /// # Errors
     /// Those of the mover.
@@ -109,7 +120,7 @@ impl Scene {
         request: &TransferRequest,
         control: &Control,
     ) -> mover::Result<Durable> {
-        let mover = Mover::open(&self.journal)?;
+        let mover = self.mover()?;
         let durable = mover.transfer(request, control)?;
         if !request.keep_source {
             mover.remove_source(&request.op, control)?;
@@ -167,7 +178,7 @@ impl Scene {
     /// An alarm, or what the mover refused.
     pub fn recover(&self, control: &Control) -> Outcome<Vec<RecoveredState>> {
         let refused = |failure: Failure| format!("recovery: {failure}");
-        let mover = Mover::open(&self.journal).map_err(refused)?;
+        let mover = self.mover().map_err(refused)?;
         let found = mover.recover(control).map_err(refused)?;
         for each in &found {
             if let Some(reason) = &each.reason {
@@ -227,7 +238,7 @@ impl Scene {
         if !found.is_empty() {
             return Err(format!("a recovery after the recovery finds {found:?}"));
         }
-        let mover = Mover::open(&self.journal).map_err(while_doing("opening the journal"))?;
+        let mover = self.mover().map_err(while_doing("opening the journal"))?;
         for root in [&self.request.source.root, &self.request.target.root] {
             let left = mover
                 .leftovers(root)

@@ -48,6 +48,16 @@ pub fn quoted(text: &str) -> String {
     out + "\""
 }
 
+/// What broke, in words that say what it is about: see `Scene::look`.
+pub fn tally(broken: &[String]) -> String {
+    let of = |what: &str| broken.iter().filter(|each| each.contains(what)).count();
+    let (lost, half) = (of("lost: "), of("half visible: "));
+    format!(
+        "lost {lost}, half-visible {half}, broken in another way {}",
+        broken.len() - lost - half
+    )
+}
+
 /// Ends a test that cannot run here, visibly: `scripts/test.mjs` counts these lines.
 pub fn skip(title: &str, reason: &str) {
     println!("SKIP: {title}: {reason}");

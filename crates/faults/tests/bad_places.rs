@@ -3,7 +3,7 @@
 mod paths;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use faults::disk::looped::Looped;
@@ -169,15 +169,19 @@ fn a_target_whose_mount_goes_away_at_any_step_gets_nothing_under_its_mount_point
 }
 
 /// Two processes, each with a journal of its own, asked to move one sector at the same time.
-fn at_once(scene: &Scene, journals: [&Path; 2], requests: [&TransferRequest; 2]) -> usize {
+fn at_once(scene: &mut Scene, journals: &[PathBuf; 2], requests: [&TransferRequest; 2]) -> usize {
+    let asked = scene.request.clone();
     let begun = [0, 1].map(|at| {
+        scene.journal.clone_from(&journals[at]);
+        scene.request = requests[at].clone();
         Command::new(env!("CARGO_BIN_EXE_faults"))
             .arg("drive")
-            .args(words(journals[at], requests[at]))
+            .args(words(scene))
             .stdout(std::process::Stdio::null())
             .spawn()
             .unwrap()
     });
+    scene.request = asked;
     let done = begun.map(|mut child| usize::from(child.wait().unwrap().success()));
     scene.look().unwrap();
     done.iter().sum()
@@ -200,15 +204,12 @@ fn two_workers_that_move_one_sector_at_the_same_time_leave_one_whole_copy_of_it(
             only: only[round / 4 % 2],
             ..scene.request.clone()
         };
+        let request = scene.request.clone();
         let journals = [
             scene.journal.clone(),
             paths.own.path().join("other.journal"),
         ];
-        let done = at_once(
-            &scene,
-            [&journals[0], &journals[1]],
-            [&scene.request, &other],
-        );
+        let done = at_once(&mut scene, &journals, [&request, &other]);
         assert!(done > 0, "round {round}: neither of them moved it");
         for journal in &journals {
             scene.journal.clone_from(journal);

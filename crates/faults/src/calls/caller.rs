@@ -44,6 +44,17 @@ pub fn inode_of(call: &Call, descriptor: u64) -> Option<(u64, u64, bool)> {
     Some((meta.dev(), meta.ino(), meta.is_dir()))
 }
 
+/// Whether the descriptor of a read or write is O_DIRECT. Half of such a call would need a buffer and a length that the
+/// disk takes, and a disk never answers within a block: there is nothing to learn from it.
+pub fn is_direct(call: &Call) -> bool {
+    let info = format!("/proc/{}/fdinfo/{}", call.thread, call.arguments[0] as i32);
+    let flags = fs::read_to_string(info).ok().and_then(|text| {
+        let flags = text.lines().find_map(|line| line.strip_prefix("flags:"))?;
+        i32::from_str_radix(flags.trim(), 8).ok()
+    });
+    flags.is_some_and(|flags| flags & libc::O_DIRECT != 0)
+}
+
 fn link(call: &Call, descriptor: u64) -> Option<PathBuf> {
     let entry = match descriptor as i32 {
         libc::AT_FDCWD => format!("/proc/{}/cwd", call.thread),

@@ -7,14 +7,14 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::Instant;
 
-use mover::Method;
+use mover::{Engine, EngineChoice, Method};
 
-use super::points::{Scenario, Stage};
+use super::points::{Point, Scenario, Stage};
 use super::supervisor::{FAULTS, Fault};
 use crate::disk::looped::{Looped, fast};
 use crate::disk::{Disk, run, unmount_for_good};
 use crate::scene::Subject;
-use crate::tell::skip;
+use crate::tell::{Random, skip, tally};
 use crate::{Outcome, while_doing};
 
 /// As many at a time as a small machine has cores.
@@ -27,8 +27,10 @@ pub struct Report {
     pub points: Vec<(String, usize, usize)>,
     /// Runs in which a fault met its call, by fault.
     pub hits: BTreeMap<&'static str, usize>,
-    /// Runs whose fault met no call: that call came in another number this time.
+    /// Runs whose fault met no call: there were fewer of that name this time.
     pub missed: usize,
+    /// The same for waits of a ring: how many there are depends on how many answers come at once.
+    pub missed_waits: usize,
     /// Runs that ended with a move done in spite of the fault, by the call that met it.
     pub done: BTreeMap<&'static str, usize>,
     /// What broke, with how to repeat it.
@@ -59,13 +61,15 @@ impl Report {
             .collect();
         let sum: usize = self.points.iter().map(|(_, _, tried)| tried).sum();
         lines.push(format!(
-            "{sum} points, {} faults injected ({}), {} met no call, {} moves done in spite of one ({}), {} broken",
+            "{sum} points × {} faults, {} injected ({}), {} met no call, {} a wait of a ring that was not needed, {} moves done in spite of one ({}); {}",
+            FAULTS.len(),
             self.injected(),
             hits.join(", "),
             self.missed,
+            self.missed_waits,
             self.done.values().sum::<usize>(),
             done.join(", "),
-            self.broken.len()
+            tally(&self.broken)
         ));
         lines
     }
@@ -117,6 +121,7 @@ pub fn scenarios(ground: &Ground, bytes: usize) -> Vec<Scenario> {
         title: title.to_owned(),
         subject,
         only,
+        engine: EngineChoice::Auto,
         keep_source: false,
         from: here.clone(),
         to: to.to_owned(),
@@ -141,6 +146,7 @@ pub fn clone_within(disk: &dyn Disk, bytes: usize) -> Scenario {
         title: format!("clone of a directory within {}", disk.title()),
         subject: Subject::Directory,
         only: Some(Method::Clone),
+        engine: EngineChoice::Auto,
         keep_source: false,
         from: disk.at().to_owned(),
         to: disk.at().to_owned(),
@@ -148,13 +154,59 @@ pub fn clone_within(disk: &dyn Disk, bytes: usize) -> Scenario {
     }
 }
 
-/// Goes through all points of a scenario, or through every `stride`-th.
+/// Copies by the engines that a file system in memory does not have; the calls of the buffered one are those of the
+/// copies to it. A supervisor sees of the direct engine what comes before and after its reads and writes, and its waits.
+pub fn engines_within(disk: &dyn Disk, bytes: usize) -> Vec<Scenario> {
+    let scenario = |engine: Engine, subject| Scenario {
+        title: format!(
+            "{} copy of a {} within {}",
+            engine.as_str(),
+            if subject == Subject::File {
+                "file"
+            } else {
+                "directory"
+            },
+            disk.title()
+        ),
+        subject,
+        only: Some(Method::Copy),
+        engine: EngineChoice::Forced(engine),
+        ..clone_within(disk, bytes)
+    };
+    let engines = [Engine::Direct, Engine::Uncached];
+    let subjects = [Subject::File, Subject::Directory];
+    engines
+        .into_iter()
+        .flat_map(|engine| subjects.map(|subject| scenario(engine, subject)))
+        .collect()
+}
+
+/// Which of many points are tried: one in so many, drawn by a seed.
+#[derive(Clone, Copy, Debug)]
+pub struct Sample {
+    /// 1: all of them.
+    pub one_in: u64,
+    /// Another seed draws others.
+    pub seed: u64,
+}
+
+impl Sample {
+    /// Every point.
+    pub const ALL: Sample = Sample { one_in: 1, seed: 0 };
+
+    fn has(self, point: usize) -> bool {
+        let mixed = self.seed.wrapping_mul(1_000_003) + point as u64;
+        Random::new(mixed).below(self.one_in) == 0
+    }
+}
+
+/// Goes through the points of a scenario, or through a sample of them.
 /// # Errors
 /// When a run cannot be made at all; what breaks is in the report.
 pub fn go_through(
     program: &Path,
     scenario: &Scenario,
-    stride: usize,
+    sample: Sample,
     report: &mut Report,
 ) -> Outcome<()> {
     let stage = Stage::set(scenario, 1)?;
@@ -167,22 +219,26 @@ pub fn go_through(
     }
     stage.scene.settle()?;
     let calls = &undisturbed.calls;
-    let tried = calls.len().div_ceil(stride);
+    check_engine(scenario, &undisturbed.said)?;
+    let points: Vec<(usize, Point)> = Point::all(calls)
+        .into_iter()
+        .enumerate()
+        .filter(|(at, _)| sample.has(*at))
+        .collect();
     report
         .points
-        .push((scenario.title.clone(), calls.len(), tried));
-    let runs: Vec<(usize, &str, Fault)> = (1..=calls.len())
-        .step_by(stride)
-        .flat_map(|at| FAULTS.map(|(name, fault)| (at, name, fault)))
-        .filter(|(at, _, fault)| *fault != Fault::Short || calls[at - 1].can_be_short)
+        .push((scenario.title.clone(), calls.len(), points.len()));
+    let runs: Vec<(usize, Point, &str, Fault)> = points
+        .into_iter()
+        .flat_map(|(at, point)| FAULTS.map(|(name, fault)| (at, point, name, fault)))
+        .filter(|(at, _, _, fault)| *fault != Fault::Short || calls[*at].can_be_short)
         .collect();
     let (next, shared) = (AtomicUsize::new(0), Mutex::new(std::mem::take(report)));
     let work = || -> Outcome<()> {
-        while let Some((at, name, fault)) = runs.get(next.fetch_add(1, Relaxed)) {
-            one(program, scenario, (*at, name, *fault), &shared).map_err(while_doing(&format!(
-                "{}, {name} at call {at}",
-                scenario.title
-            )))?;
+        while let Some((at, point, name, fault)) = runs.get(next.fetch_add(1, Relaxed)) {
+            one(program, scenario, (*at, *point, name, *fault), &shared).map_err(while_doing(
+                &format!("{}, {name} at {} {}", scenario.title, point.name, point.nth),
+            ))?;
         }
         Ok(())
     };
@@ -200,18 +256,34 @@ pub fn go_through(
     Ok(())
 }
 
+/// A forced engine that falls back to another would leave its own calls untried.
+fn check_engine(scenario: &Scenario, said: &str) -> Outcome<()> {
+    let EngineChoice::Forced(engine) = scenario.engine else {
+        return Ok(());
+    };
+    if said.contains(&format!("\"engine\":\"{}\"", engine.as_str())) {
+        return Ok(());
+    }
+    Err(format!(
+        "{}: another engine was used: {said}",
+        scenario.title
+    ))
+}
+
 fn one(
     program: &Path,
     scenario: &Scenario,
-    (at, name, fault): (usize, &'static str, Fault),
+    (at, point, name, fault): (usize, Point, &'static str, Fault),
     report: &Mutex<Report>,
 ) -> Outcome<()> {
-    let stage = Stage::set(scenario, at as u64 + 1)?;
-    let ran = stage.run(program, Some((at, fault)))?;
+    let stage = Stage::set(scenario, at as u64 + 2)?;
+    let ran = stage.run(program, Some((point, fault)))?;
     let verdict = stage.judge(&ran, fault);
     let mut report = report.lock().map_err(|_| "another thread panicked")?;
     if ran.was_hit() {
         *report.hits.entry(name).or_default() += 1;
+    } else if point.name == "io_uring_enter" {
+        report.missed_waits += 1;
     } else {
         report.missed += 1;
     }
@@ -225,8 +297,8 @@ fn one(
             format!("{} {}", call.name, call.path.display())
         });
         report.broken.push(format!(
-            "{}: {name} at call {at} ({call}): {broken}",
-            scenario.title
+            "{}: {name} at {} {} ({call}): {broken}",
+            scenario.title, point.name, point.nth
         ));
     }
     Ok(())
@@ -239,16 +311,17 @@ pub fn campaign(program: &Path, mebibytes: usize) -> Outcome<bool> {
     let (mut report, began) = (Report::default(), Instant::now());
     let ground = Ground::prepare()?;
     for scenario in scenarios(&ground, mebibytes << 20) {
-        go_through(program, &scenario, 1, &mut report)?;
+        go_through(program, &scenario, Sample::ALL, &mut report)?;
     }
     match Looped::make("xfs", 320) {
-        Ok(disk) => go_through(
-            program,
-            &clone_within(&disk, mebibytes << 20),
-            1,
-            &mut report,
-        )?,
-        Err(reason) => skip("system calls of a clone", &reason),
+        Ok(disk) => {
+            let mut all = engines_within(&disk, mebibytes << 20);
+            all.push(clone_within(&disk, mebibytes << 20));
+            for scenario in all {
+                go_through(program, &scenario, Sample::ALL, &mut report)?;
+            }
+        }
+        Err(reason) => skip("system calls of a clone and of engines", &reason),
     }
     for line in report.broken.iter().chain(&report.lines()) {
         println!("{line}");

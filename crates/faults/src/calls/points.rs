@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use mover::{Control, Method};
+use mover::{Control, EngineChoice, Method};
 use sys::faults::Call;
 
 use super::supervisor::{Fault, Seen, Supervisor};
@@ -22,6 +22,8 @@ pub struct Scenario {
     pub subject: Subject,
     /// By this method only, or by the ladder.
     pub only: Option<Method>,
+    /// How it is copied.
+    pub engine: EngineChoice,
     /// The source stays.
     pub keep_source: bool,
     /// The source's storage path is made below this directory.
@@ -30,6 +32,31 @@ pub struct Scenario {
     pub to: PathBuf,
     /// Size of the large file.
     pub bytes: usize,
+}
+
+/// A call of a move: which of those of its name, from 1. Two threads of a copy take turns as they like, so its place
+/// among all calls is another each time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Point {
+    /// The call's name.
+    pub name: &'static str,
+    /// Which one.
+    pub nth: usize,
+}
+
+impl Point {
+    /// The next of this name after these calls.
+    fn next(name: &'static str, calls: &[Seen]) -> Point {
+        let nth = calls.iter().filter(|call| call.name == name).count() + 1;
+        Point { name, nth }
+    }
+
+    /// The points of a run.
+    pub fn all(calls: &[Seen]) -> Vec<Point> {
+        (0..calls.len())
+            .map(|at| Point::next(calls[at].name, &calls[..at]))
+            .collect()
+    }
 }
 
 /// What came of one run of the driver.
@@ -80,15 +107,16 @@ impl Stage {
         )?;
         scene.request.only = scenario.only;
         scene.request.keep_source = scenario.keep_source;
+        scene.engine = scenario.engine;
         Ok(Stage { scene, directories })
     }
 
-    /// Runs the driver, with a fault at its `at`-th call, counted from 1.
+    /// Runs the driver, with a fault at one of its calls.
     /// # Errors
     /// When it cannot be run or supervised.
-    pub fn run(&self, program: &Path, fault: Option<(usize, Fault)>) -> Outcome<Ran> {
+    pub fn run(&self, program: &Path, fault: Option<(Point, Fault)>) -> Outcome<Ran> {
         let mut all = vec![program.display().to_string(), "drive".to_owned()];
-        all.extend(words(&self.scene.journal, &self.scene.request));
+        all.extend(words(&self.scene));
         let (child, listener) = trap::start(program, &all, |command| {
             command.stderr(Stdio::inherit());
         })?;
@@ -100,8 +128,9 @@ impl Stage {
                 || roots.iter().any(|root| path.starts_with(root))
         };
         let mut decide = |seen: &mut Seen| {
+            let point = Point::next(seen.name, &calls);
             let found = fault
-                .filter(|(at, _)| *at == calls.len() + 1)
+                .filter(|(wanted, _)| *wanted == point)
                 .map(|(_, fault)| fault);
             let found = found.filter(|fault| *fault != Fault::Short || seen.can_be_short);
             seen.failed = found.is_some();

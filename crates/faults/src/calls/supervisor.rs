@@ -9,7 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use sys::Errno;
 use sys::faults::{Answer, Call, answer, next_call};
 
-use super::caller::{inode_of, make_half, path_of};
+use super::caller::{inode_of, is_direct, make_half, path_of};
 use super::table::{Moves, Names, Row, rows};
 use crate::{Outcome, while_doing};
 
@@ -113,7 +113,10 @@ impl Supervisor {
         concerns: &dyn Fn(&Call, &Path) -> bool,
         decide: &mut dyn FnMut(&mut Seen) -> Option<Fault>,
     ) -> Outcome<Answer> {
-        let Some(row) = rows().find(|row| row.number == call.number) else {
+        let Some(row) = rows()
+            .find(|row| row.number == call.number)
+            .filter(|row| row.concerns(&call.arguments))
+        else {
             return Ok(Answer::Goes);
         };
         let Some(path) = path_of(call, row).filter(|path| concerns(call, path)) else {
@@ -155,7 +158,7 @@ fn seen(call: &Call, row: &'static Row, path: PathBuf) -> Seen {
         name: row.name,
         path,
         inode,
-        can_be_short: row.moves != Moves::Nothing,
+        can_be_short: row.moves != Moves::Nothing && !is_direct(call),
         failed: false,
     }
 }

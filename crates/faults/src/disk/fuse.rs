@@ -6,6 +6,7 @@ use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
 use sys::Errno;
@@ -16,6 +17,8 @@ use crate::{Outcome, while_doing};
 /// The largest write, and room for the headers before it.
 const MOST: usize = 128 << 10;
 const HEADERS: usize = 4096;
+/// How often a stalled disk looks whether it goes on.
+const PATIENCE: Duration = Duration::from_millis(1);
 
 /// Opcodes of `fuse_opcode` that such a file meets; all others are answered with ENOSYS.
 mod opcode {
@@ -174,6 +177,9 @@ fn locked(memory: &Mutex<Memory>) -> std::sync::MutexGuard<'_, Memory> {
 
 /// What touches the disk: the body of the answer, or EIO.
 fn transfer(request: &Request<'_>, memory: &Mutex<Memory>) -> Result<Vec<u8>, Errno> {
+    while locked(memory).stalls() {
+        std::thread::sleep(PATIENCE);
+    }
     let delay = locked(memory).delay();
     if !delay.is_zero() {
         std::thread::sleep(delay);
@@ -192,7 +198,7 @@ fn transfer(request: &Request<'_>, memory: &Mutex<Memory>) -> Result<Vec<u8>, Er
             memory
                 .write(offset, data)
                 .then_some(written)
-                .ok_or(Errno::IO)
+                .ok_or(memory.write_errno())
         }
         _ => memory.flush().then(Vec::new).ok_or(Errno::IO),
     }

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::time::Duration;
 
+use sys::Errno;
+
 use crate::tell::Random;
 use crate::{Outcome, while_doing};
 
@@ -22,10 +24,16 @@ pub struct Faults {
     pub reads_fail_after: Option<u64>,
     /// Writes fail once so many have gone well.
     pub writes_fail_after: Option<u64>,
+    /// Only one request fails, not all that follow.
+    pub only_once: bool,
+    /// What fails to be written has no room: the disk promised more than it has.
+    pub full: bool,
     /// Flushes fail as well as writes.
     pub flushes_fail: bool,
     /// Each request takes so long.
     pub delay: Duration,
+    /// No request is answered until other faults are set.
+    pub stalls: bool,
 }
 
 /// A disk with a cache that keeps its promises: what was flushed is there after a cut, the rest may be.
@@ -41,6 +49,7 @@ pub struct Memory {
     faults: Faults,
     /// Requests since the faults were set: reads, writes, those that failed.
     counts: [u64; 3],
+    has_stalled: bool,
 }
 
 impl Memory {
@@ -73,6 +82,26 @@ impl Memory {
         self.bytes
     }
 
+    /// Whether a request has to wait for other faults.
+    pub fn stalls(&mut self) -> bool {
+        self.has_stalled |= self.faults.stalls;
+        self.faults.stalls
+    }
+
+    /// Whether a request had to wait since the faults were set.
+    pub fn has_stalled(&self) -> bool {
+        self.has_stalled
+    }
+
+    /// What a failed write is told.
+    pub fn write_errno(&self) -> Errno {
+        if self.faults.full && !self.off {
+            Errno::NOSPC
+        } else {
+            Errno::IO
+        }
+    }
+
     /// How long a request takes.
     pub fn delay(&self) -> Duration {
         self.faults.delay
@@ -82,6 +111,7 @@ impl Memory {
     pub fn set_faults(&mut self, faults: Faults) {
         self.faults = faults;
         self.counts = [0; 3];
+        self.has_stalled = false;
     }
 
     /// Reads, writes and failures since the faults were set.
@@ -90,7 +120,11 @@ impl Memory {
     }
 
     fn request(&mut self, which: usize, limit: Option<u64>) -> bool {
-        let fails = self.off || limit.is_some_and(|limit| self.counts[which] >= limit);
+        let fails = self.off
+            || limit.is_some_and(|limit| match self.faults.only_once {
+                true => self.counts[which] == limit,
+                false => self.counts[which] >= limit,
+            });
         self.counts[which] += 1;
         self.counts[2] += u64::from(fails);
         !fails

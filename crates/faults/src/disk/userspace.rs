@@ -84,6 +84,11 @@ impl Userspace {
         self.memory().set_faults(faults);
     }
 
+    /// Whether a request had to wait since the faults were set.
+    pub fn has_stalled(&self) -> bool {
+        self.memory().has_stalled()
+    }
+
     /// Reads, writes and failures since the faults were set.
     pub fn counts(&self) -> [u64; 3] {
         self.memory().counts()

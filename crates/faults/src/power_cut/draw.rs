@@ -1,10 +1,18 @@
 //! What is drawn for one cut: where, when, of what, and what its recovery meets.
 
-use mover::Method;
+use mover::{Engine, EngineChoice, Method};
 
 use super::rig::Rig;
 use crate::scene::Subject;
 use crate::tell::Random;
+
+/// `Auto` is what a worker does.
+const ENGINES: [EngineChoice; 4] = [
+    EngineChoice::Auto,
+    EngineChoice::Forced(Engine::Direct),
+    EngineChoice::Forced(Engine::Uncached),
+    EngineChoice::Forced(Engine::Buffered),
+];
 
 /// Every so many cycles recovery is made twice from the same disks, killed once, and both ends are compared.
 const COMPARE_EACH: u64 = 6;
@@ -48,6 +56,7 @@ pub struct Cycle {
     pub(super) target: usize,
     pub(super) subject: Subject,
     pub(super) only: Option<Method>,
+    pub(super) engine: EngineChoice,
     pub(super) keep_source: bool,
     pub(super) bytes: usize,
     pub(super) repo: Repo,
@@ -83,14 +92,22 @@ impl Cycle {
             Moment::Step(random.below(11) as usize + 1)
         };
         let at = random.below(5) as usize + 1;
+        let engine = *random.pick(&ENGINES);
+        // More than two requests of the direct engine, so that one may be lost and another not.
+        let most = if engine == EngineChoice::Forced(Engine::Direct) {
+            9 << 20
+        } else {
+            2 << 20
+        };
         Cycle {
             number,
             source,
             target,
             subject: *random.pick(&[Subject::File, Subject::Directory]),
             only: *random.pick(&only),
+            engine,
             keep_source: random.percent(20),
-            bytes: (64 << 10) + random.below(2 << 20) as usize,
+            bytes: (64 << 10) + random.below(most) as usize,
             repo,
             cut,
             moment,
@@ -112,6 +129,7 @@ impl Cycle {
             target,
             subject,
             only: Some(Method::Copy),
+            engine: ENGINES[step % ENGINES.len()],
             keep_source: false,
             bytes: 64 << 10,
             repo: Repo::Elsewhere,

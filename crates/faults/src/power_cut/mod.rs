@@ -16,7 +16,7 @@ use crate::disk::Disk;
 use crate::disk::looped::{KINDS, Looped};
 use crate::disk::userspace::Userspace;
 use crate::scene::Subject;
-use crate::tell::skip;
+use crate::tell::{skip, tally};
 
 /// Enough for `mv` to lose something, whatever the seed.
 const OF_MV: u64 = 60;
@@ -41,6 +41,8 @@ pub struct Toll {
     pub compared: usize,
     /// Cuts by the disks that were moved from and to.
     pub pairs: BTreeMap<String, usize>,
+    /// Cuts by how their move copies.
+    pub engines: BTreeMap<&'static str, usize>,
     /// What broke, with the number of its cycle.
     pub broken: Vec<String>,
     took: Duration,
@@ -54,18 +56,24 @@ impl Toll {
             .iter()
             .map(|(name, times)| format!("{name} {times}"))
             .collect();
+        let engines: Vec<String> = self
+            .engines
+            .iter()
+            .map(|(engine, times)| format!("{engine} {times}"))
+            .collect();
         let pairs: Vec<String> = self
             .pairs
             .iter()
             .map(|(pair, times)| format!("{pair} {times}"))
             .collect();
         format!(
-            "seed {seed}: {} power cuts ({}; {}), {} recoveries made twice from the same disks, {} broken, {:.0} s",
+            "seed {seed}: {} power cuts ({}; {}; {}), {} recoveries made twice from the same disks: {}; {:.0} s",
             self.cuts,
             pairs.join(", "),
             sights.join(", "),
+            engines.join(", "),
             self.compared,
-            self.broken.len(),
+            tally(&self.broken),
             self.took.as_secs_f64()
         )
     }

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use mover::Control;
+use mover::{Control, EngineChoice};
 
 use super::Toll;
 use super::draw::{Cycle, Moment, Repo, Trouble};
 use super::steps::at_step;
 use crate::disk::Disk;
+use crate::driver::engine_word;
 use crate::scene::{Scene, Sight, Subject};
 use crate::tell::Random;
 use crate::{Outcome, while_doing};
@@ -19,8 +20,8 @@ use crate::{Outcome, while_doing};
 pub struct Rig {
     pub(super) disks: Vec<Box<dyn Disk>>,
     safe: tempfile::TempDir,
-    /// How long a move takes, by source, target and subject.
-    usual: Vec<((usize, usize, bool), Duration)>,
+    /// How long a move takes, by source, target, subject and engine.
+    usual: Vec<((usize, usize, bool, EngineChoice), Duration)>,
 }
 
 impl Rig {
@@ -77,6 +78,7 @@ impl Rig {
         )?;
         scene.request.only = cycle.only;
         scene.request.keep_source = cycle.keep_source;
+        scene.engine = cycle.engine;
         // A worker opens its journal when it starts, long before a move.
         drop(mover::Mover::open(&journal).map_err(while_doing("making the journal"))?);
         Ok(scene)
@@ -104,6 +106,7 @@ impl Rig {
         let scene = self.scene(cycle)?;
         self.move_until_cut(cycle, &scene, usual)?;
         toll.cuts += 1;
+        *toll.engines.entry(engine_word(cycle.engine)).or_default() += 1;
         if cycle.compares() {
             self.keep(cycle, &scene.journal)?;
         }
@@ -122,6 +125,7 @@ impl Rig {
             cycle.source,
             cycle.target,
             cycle.subject == Subject::Directory,
+            cycle.engine,
         );
         if let Some((_, time)) = self.usual.iter().find(|(known, _)| *known == key) {
             return Ok(*time);
