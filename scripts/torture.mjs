@@ -3,8 +3,9 @@
  *
  *     restart [--seconds N] [--seed S]    kill -9 of daemons and provers while sectors are sealed
  *     power-cut [--cycles N] [--seed S]   power cuts of moves on xfs, ext4 and btrfs; then the same of mv
- *     syscalls [--points N] [--seed S]    every fault at every system call of every kind of move, and at N calls of
- *                                         a worker that stores sectors
+ *     syscalls [--points N] [--seed S] [--one-in N]
+ *                                         every fault at every system call of every kind of move (or at one call in
+ *                                         so many), and at N calls of a worker that stores sectors
  */
 import { spawn } from 'node:child_process'
 import { at, TARGET } from './setup/paths.mjs'
@@ -12,10 +13,17 @@ import { at, TARGET } from './setup/paths.mjs'
 const program = (file) => (options) => [process.execPath, ['--import=tsx', at(file), ...options]]
 const cargo = ['run', '--quiet', '--locked', '-p', 'faults', '--target-dir', TARGET, '--']
 
+/** The options but for one, which has a value. */
+const without = (options, name) =>
+  options.filter((word, index) => word !== name && options[index - 1] !== name)
+
 const RUNS = {
   restart: [program('test/faults/soak.ts')],
   'power-cut': [(options) => ['cargo', [...cargo, 'power-cut', ...options]]],
-  syscalls: [() => ['cargo', [...cargo, 'syscalls']], program('test/faults/worker-calls.ts')],
+  syscalls: [
+    (options) => ['cargo', [...cargo, 'syscalls', ...without(options, '--points')]],
+    (options) => program('test/faults/worker-calls.ts')(without(options, '--one-in')),
+  ],
 }
 
 /** @returns {Promise<number>} its exit status */
@@ -31,7 +39,7 @@ const [what, ...options] = process.argv.slice(2)
 const runs = Object.hasOwn(RUNS, what ?? '') ? RUNS[what] : null
 if (runs === null) {
   console.error(
-    `usage: npm run torture -- ${Object.keys(RUNS).join(' | ')} [--seconds N | --cycles N | --points N] [--seed S]`,
+    `usage: npm run torture -- ${Object.keys(RUNS).join(' | ')} [--seconds N | --cycles N | --points N | --one-in N] [--seed S]`,
   )
   process.exitCode = 2
 } else {

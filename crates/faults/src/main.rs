@@ -7,7 +7,7 @@ use faults::driver::{self, Options};
 use faults::{Outcome, power_cut};
 
 const USAGE: &str = "usage: faults power-cut [--cycles N] [--seed S]
-       faults syscalls
+       faults syscalls [--one-in N] [--seed S]
        ";
 
 fn main() -> ExitCode {
@@ -19,7 +19,10 @@ fn main() -> ExitCode {
         Some("supervise") => worker::Options::read(words).and_then(worker::supervise),
         Some("syscalls") => std::env::current_exe()
             .map_err(|error| error.to_string())
-            .and_then(|own| campaign::campaign(&own, 1)),
+            .and_then(|own| {
+                let [one_in, seed] = numbers(words, [("--one-in", 1), ("--seed", 1)])?;
+                campaign::campaign(&own, 1, campaign::Sample { one_in, seed })
+            }),
         Some("power-cut") => numbers(words, [("--cycles", 1000), ("--seed", 1)])
             .and_then(|[cycles, seed]| power_cut::campaign(cycles, seed)),
         _ => Err(format!("{USAGE}{}", driver::USAGE)),

@@ -103,7 +103,7 @@ fn one(bench: &mut Bench, scene: &Scene, what: &str) -> Option<Failure> {
     ended.err()
 }
 
-/// As many requests go well as a move needs, one more each time: every request of a move fails once, by each engine.
+/// As many requests go well as a move needs, one more each time: every request of a move through the ring fails once, and some of the other engines.
 fn sweep(title: &str, meant: Code, faults: impl Fn(&mut Bench, u64)) {
     for (engine, kinds) in ENGINES {
         for kind in kinds {
@@ -136,7 +136,7 @@ fn sweep(title: &str, meant: Code, faults: impl Fn(&mut Bench, u64)) {
                 meant.as_str()
             );
             assert!(
-                as_meant > 1,
+                as_meant > 0,
                 "{title}: hardly a fault met the move: {failures:?}"
             );
             assert!(
@@ -154,8 +154,9 @@ fn fail_each(
     faults: &impl Fn(&mut Bench, u64),
 ) -> Vec<Failure> {
     let (mut failures, mut done_in_a_row) = (Vec::new(), 0);
-    // A directory is much the same: half of its requests.
-    let step = if subject == Subject::File { 1 } else { 2 };
+    // All requests of one copy through the ring; of the others, which the calls' faults meet as well, a third.
+    let all = engine == Engine::Direct && subject == Subject::File;
+    let step = if all { 1 } else { 3 };
     for after in (0..).step_by(step) {
         let scene = bench.scene(subject, engine);
         faults(bench, after);

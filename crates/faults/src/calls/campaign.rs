@@ -307,18 +307,18 @@ fn one(
 /// The campaign of `npm run torture -- syscalls`. True if nothing broke.
 /// # Errors
 /// When it cannot be carried out.
-pub fn campaign(program: &Path, mebibytes: usize) -> Outcome<bool> {
+pub fn campaign(program: &Path, mebibytes: usize, sample: Sample) -> Outcome<bool> {
     let (mut report, began) = (Report::default(), Instant::now());
     let ground = Ground::prepare()?;
     for scenario in scenarios(&ground, mebibytes << 20) {
-        go_through(program, &scenario, Sample::ALL, &mut report)?;
+        go_through(program, &scenario, sample, &mut report)?;
     }
     match Looped::make("xfs", 320) {
         Ok(disk) => {
             let mut all = engines_within(&disk, mebibytes << 20);
             all.push(clone_within(&disk, mebibytes << 20));
             for scenario in all {
-                go_through(program, &scenario, Sample::ALL, &mut report)?;
+                go_through(program, &scenario, sample, &mut report)?;
             }
         }
         Err(reason) => skip("system calls of a clone and of engines", &reason),
