@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use faults::calls::campaign::{
-    Ground, Report, Sample, clone_within, engines_within, go_through, scenarios,
-};
+use faults::calls::campaign::{Report, Sample, go_through};
+use faults::calls::scenarios::{Ground, clone_within, engines_within, scenarios};
 use faults::calls::trap;
 use faults::disk::looped::Looped;
 use faults::scene::Subject;

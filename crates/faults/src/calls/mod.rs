@@ -3,6 +3,7 @@
 pub mod caller;
 pub mod campaign;
 pub mod points;
+pub mod scenarios;
 pub mod supervisor;
 pub mod table;
 pub mod trap;
