@@ -6,7 +6,7 @@ use std::process::Command;
 
 use sys::faults::{Shutdown, shut_down};
 
-use super::{Disk, maker, run, unmount, unmount_for_good};
+use super::{Disk, maker, mount_image, run, unmount, unmount_for_good};
 use crate::tell::Random;
 use crate::{Outcome, while_doing};
 
@@ -52,9 +52,7 @@ impl Looped {
     }
 
     fn mount(&mut self) -> Outcome<()> {
-        run(Command::new("mount")
-            .args(["-o", "loop"])
-            .args([&self.image, &self.at]))?;
+        mount_image(&self.image, &self.at)?;
         self.mounted = true;
         Ok(())
     }

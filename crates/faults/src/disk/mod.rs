@@ -87,6 +87,26 @@ pub fn unmount(at: &Path) -> Outcome<()> {
     outcome
 }
 
+/// Mounts an image. A process with mounts of its own may have seen the one before and keep it alive for a moment: the
+/// kernel then gives back the same dead file system, and another try a living one.
+/// # Errors
+/// Those of mount, and what a file system that stays dead says.
+pub fn mount_image(image: &Path, at: &Path) -> Outcome<()> {
+    let probe = at.join(".alive");
+    let mut outcome = Ok(());
+    for _ in 0..200 {
+        run(Command::new("mount").args(["-o", "loop"]).args([image, at]))?;
+        let alive = std::fs::write(&probe, "").and_then(|()| std::fs::remove_file(&probe));
+        let Err(error) = alive else {
+            return Ok(());
+        };
+        outcome = Err(format!("{} is dead: {error}", at.display()));
+        unmount(at)?;
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    outcome
+}
+
 /// Unmounts, waiting for nobody if it is in use.
 pub fn unmount_for_good(at: &Path) {
     let gone = run(Command::new("umount").arg(at))

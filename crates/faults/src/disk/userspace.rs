@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::fuse::Served;
 use super::looped::fast;
 use super::memory::{Faults, Memory};
-use super::{Disk, maker, run, unmount, unmount_for_good};
+use super::{Disk, maker, mount_image, run, unmount, unmount_for_good};
 use crate::tell::Random;
 use crate::{Outcome, while_doing};
 
@@ -64,9 +64,7 @@ impl Userspace {
     }
 
     fn mount(&mut self) -> Outcome<()> {
-        run(Command::new("mount")
-            .args(["-o", "loop"])
-            .args([&self.file, &self.at]))?;
+        mount_image(&self.file, &self.at)?;
         self.mounted = true;
         Ok(())
     }
