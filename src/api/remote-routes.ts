@@ -46,7 +46,9 @@ export interface RemoteBackend {
   stat(pathId: string): Promise<FsStat>
   /**
    * Lets the door serve a file that lies here and that it was not told of: another node may have put it on a path
-   * that both see. @returns false when it does not lie here
+   * that both see.
+   * @returns false when it does not lie here
+   * @throws with code PATH_PARKED when it lies on a path that is away
    */
   serveFound(sector: SectorId, type: SectorFileType): Promise<boolean>
   /** Whether all of a range (unpadded bytes) of the unsealed copy is there. */
@@ -115,7 +117,13 @@ async function serve(
 ): Promise<RouteResult> {
   const sector = parseSectorName(name)
   if (sector === null || !isFileType(type)) return NOT_FOUND
-  return (await backend.serveFound(sector, type)) ? handBack(request) : empty(404)
+  try {
+    return (await backend.serveFound(sector, type)) ? handBack(request) : empty(404)
+  } catch (error) {
+    // "Not here" would send a peer elsewhere for good; this one is only away.
+    if (!isSealyardError(error, 'PATH_PARKED')) throw error
+    return words(503, 'the storage path that holds it is away for now')
+  }
 }
 
 async function allocated(backend: RemoteBackend, match: RegExpExecArray): Promise<RouteResult> {

@@ -24,9 +24,8 @@ export function initCommand(repo: () => string | undefined): Command {
       proofTypeForSize(sectorSize)
       const directory = repoOf('sealer', repo(), terminal.env)
       await initSealer(directory, miner, sectorSize)
-      terminal.stdout.write(
-        `Made the repo ${directory} for miner ${flags.actor}; start it with 'sealyard-sealer run'\n`,
-      )
+      const start = repo() === undefined ? 'sealyard-sealer run' : `sealyard-sealer --repo ${directory} run`
+      terminal.stdout.write(`Made the repo ${directory} for miner ${flags.actor}; start it with '${start}'\n`)
     })
 }
 

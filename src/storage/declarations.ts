@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import type { Clock } from '../base/clock.ts'
 import { describeError } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
@@ -102,6 +103,22 @@ export class Declarations {
     this.#publications.unpublish(path.id, type, sectorName(sector))
   }
 
+  /** What lies on a path that is away is not served: whoever asks is told so, not that there is no such file. */
+  suspend(path: StoragePath): void {
+    for (const name of [...path.announced, ...path.servedOnly]) {
+      const [type, file] = name.split('/') as [SectorFileType, string]
+      this.#publications.unpublish(path.id, type, file)
+    }
+  }
+
+  /** The path is back: a rescan tells what has gone meanwhile. */
+  resume(path: StoragePath): void {
+    for (const name of [...path.announced, ...path.servedOnly]) {
+      const [type, file] = name.split('/') as [SectorFileType, string]
+      this.#publications.publish(path.id, type, file, join(path.directory, name))
+    }
+  }
+
   /** Stops serving a file; before it is removed. */
   hide(path: StoragePath, type: SectorFileType, sector: SectorId): void {
     this.#publications.unpublish(path.id, type, sectorName(sector))
@@ -117,10 +134,7 @@ export class Declarations {
   /** A path leaves this node: its files are served no more, and the index hears of them from others, if at all. */
   forget(path: StoragePath): void {
     path.isDetached = true
-    for (const name of [...path.announced, ...path.servedOnly]) {
-      const [type, file] = name.split('/') as [SectorFileType, string]
-      this.#publications.unpublish(path.id, type, file)
-    }
+    this.suspend(path)
     path.announced.clear()
     path.servedOnly.clear()
     for (const [key, { pathId }] of this.#pending) if (pathId === path.id) this.#pending.delete(key)

@@ -16,6 +16,8 @@ export class Heartbeat {
   readonly #beating = new Set<StoragePath>()
   /** What was said last of a parked path; whoever parks it first need not be the heartbeat. */
   readonly #told = new WeakMap<StoragePath, string>()
+  /** Paths whose files are not served now: the path is away. */
+  readonly #suspended = new WeakSet<StoragePath>()
   #isTelling = false
 
   /** @param onBack told of a path that was parked and is the known directory again */
@@ -83,6 +85,7 @@ export class Heartbeat {
     } catch (error) {
       if (!path.isSilent) throw error
     }
+    this.#serveWhatIsThere(path)
     const { parked: change } = path
     if (change === null) {
       if (!wasParked) return
@@ -98,6 +101,18 @@ export class Heartbeat {
         directory: path.directory,
         change,
       })
+    }
+  }
+
+  #serveWhatIsThere(path: StoragePath): void {
+    const { declarations } = this.#parts
+    if (path.isAway === this.#suspended.has(path)) return
+    if (path.isAway) {
+      this.#suspended.add(path)
+      declarations.suspend(path)
+    } else {
+      this.#suspended.delete(path)
+      declarations.resume(path)
     }
   }
 

@@ -29,12 +29,16 @@ export async function serveFoundFile(
 ): Promise<boolean> {
   const { paths, declarations, settings } = parts
   const whole: StoragePath[] = []
+  const name = relativeName(type, sector)
   for (const path of await paths.holdersOf(type, sector)) {
-    if (path.inTheMaking.has(relativeName(type, sector))) continue
+    // Another disk may lie there, with files of the same names.
+    if (path.isAway || path.inTheMaking.has(name)) continue
     const wrong = await ofWrongLength(path, type, [sector], settings.sealedLengths ?? [])
     if (wrong.length === 0) whole.push(path)
   }
   for (const path of whole) declarations.serveFound(path, type, sector)
+  const away = paths.all().find((path) => path.isAway && path.announced.has(name))
+  if (whole.length === 0 && away !== undefined) throw away.parkedError()
   return whole.length > 0
 }
 

@@ -6,7 +6,7 @@ import test from 'ava'
 import { type Logger, silentLogger } from '../../src/base/log.ts'
 import type { HealthReport } from '../../src/protocol/types.ts'
 import { skipUnless } from '../skip.ts'
-import { ClusterAtHand, hookedIndex, sector, until, writeSealed } from './cluster-at-hand.ts'
+import { ClusterAtHand, hookedIndex, Published, sector, until, writeSealed } from './cluster-at-hand.ts'
 
 const run = promisify(execFile)
 const SEALED = 2
@@ -49,6 +49,23 @@ test('of an unmounted path nobody is told the numbers of what lies below', async
     )
   t.true(await until(cluster.clock, isBack))
   t.true(await until(cluster.clock, async () => reports.at(-1)?.Err === ''))
+})
+
+test('a file on a path that is away is not said to be nowhere, and is served again when it is back', async (t) => {
+  const cluster = await ClusterAtHand.make(t)
+  const path = await cluster.makePath('store', 'store')
+  const one = sector(1)
+  await writeSealed(path, one)
+  const publications = new Published()
+  const storage = await cluster.startNode('node', [path], { publications })
+  const isServed = () => [...publications.files.values()].includes(path.fileOf('sealed', one))
+  t.true(isServed())
+  await rename(path.directory, `${path.directory}.unmounted`)
+  t.true(await until(cluster.clock, async () => !isServed()))
+  await t.throwsAsync(storage.serveFound('sealed', one.ID), { code: 'PATH_PARKED' })
+  t.false(await storage.serveFound('sealed', sector(2).ID))
+  await rename(`${path.directory}.unmounted`, path.directory)
+  t.true(await until(cluster.clock, async () => isServed()))
 })
 
 test('a sectorstore.json that breaks under a running node parks its path, and the reason is told', async (t) => {
