@@ -2,7 +2,13 @@ import { open, rm } from 'node:fs/promises'
 import { errorCode } from '../base/errors.ts'
 import type { Logger } from '../base/log.ts'
 import { Fetch } from '../native/fetch.ts'
-import { FrontDoor, type FrontDoorEvent, type FrontDoorStats, UploadError } from '../native/front-door.ts'
+import {
+  FrontDoor,
+  type FrontDoorEvent,
+  type FrontDoorStats,
+  type ServeEngine,
+  UploadError,
+} from '../native/front-door.ts'
 import type { ReaderSource } from '../protocol/connections.ts'
 import type { ReaderParameter } from '../protocol/types.ts'
 import type { SectorFileType } from '../sectors/file-types.ts'
@@ -30,7 +36,10 @@ export interface DoorOptions {
   readonly maxConnectionsPerAddress?: number
   readonly minRateBytes?: number
   readonly progressTimeoutMs?: number
+  readonly serveEngine?: ServeEngine
 }
+
+export type { ServeEngine }
 
 export type DoorStats = FrontDoorStats
 
@@ -61,6 +70,7 @@ export function openDoor(options: DoorOptions): Door {
     maxConnectionsPerAddress: options.maxConnectionsPerAddress ?? 512,
     progressTimeoutMs: options.progressTimeoutMs ?? 60_000,
     minRateBytes: options.minRateBytes ?? 4096,
+    serveEngine: options.serveEngine ?? 'auto',
     authorize: (token) => judge(options.verifier, token),
     onEvent: (event) => logEvent(options.log, event),
   })

@@ -9,7 +9,7 @@ import { SocketSession } from '../protocol/rpc-websocket.ts'
 import type { TokenVerifier } from './auth.ts'
 import { authenticate } from './authenticate.ts'
 import { statusOf } from './error-status.ts'
-import { type Door, type DoorStats, openDoor, type Publications } from './front-door.ts'
+import { type Door, type DoorStats, openDoor, type Publications, type ServeEngine } from './front-door.ts'
 import { HttpHost } from './http-host.ts'
 import {
   empty,
@@ -38,6 +38,7 @@ export interface NodeOptions {
   readonly maxConnectionsPerAddress?: number
   readonly minRateBytes?: number
   readonly progressTimeoutMs?: number
+  readonly serveEngine?: ServeEngine
 }
 
 export interface Served<T extends MethodTable> {

@@ -28,6 +28,8 @@ export async function nodeOptions({ settings, log, clock }: Daemon): Promise<Omi
     maxConnectionsPerAddress: api.MaxConnectionsPerAddress,
     minRateBytes: api.MinTransferRate,
     progressTimeoutMs: storage.ProgressTimeout,
+    // The table of settings allows no other words.
+    serveEngine: api.ServeEngine as NonNullable<NodeOptions['serveEngine']>,
   }
 }
 

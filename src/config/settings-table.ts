@@ -102,6 +102,13 @@ export const SETTINGS = {
       unit: 'bytes/s',
       text: 'who takes or sends less, over a whole Storage.ProgressTimeout of waiting for it, is cut off; 0: any rate',
     }),
+    ServeEngine: setting({
+      kind: 'both',
+      type: 'string',
+      default: 'auto',
+      choices: ['auto', 'sendfile', 'direct', 'uncached', 'buffered'],
+      text: 'how served sector files are read; auto: from the page cache what is in it (sendfile), the rest past it. What does not work here gives way to the next of direct, uncached, buffered',
+    }),
   },
   Storage: {
     ParallelFetchLimit: setting({

@@ -283,6 +283,8 @@ export interface FrontDoorSettings {
   verdictTimeoutMs: number
   /** How long a push and whoever expects it wait for each other. */
   uploadWaitMs: number
+  /** How sector files are read. */
+  serveEngine: 'auto' | 'sendfile' | 'direct' | 'uncached' | 'buffered'
 }
 
 /** Asks whether a token is good; answered by `verdict` with the same ticket. */

@@ -35,6 +35,15 @@ export interface FrontDoorStats {
   brokenTransfers: number
 }
 
+/**
+ * How sector files are read when they are served. `sendfile` and `buffered` go through the page cache, and
+ * `buffered` drops there what was sent; `direct` (io_uring, O_DIRECT) and `uncached` (RWF_DONTCACHE) leave nothing
+ * there; `auto` takes `sendfile` for what is in it and the others for the rest. One that does not work here gives way
+ * to the next of direct, uncached, buffered.
+ */
+export const SERVE_ENGINES = ['auto', 'sendfile', 'direct', 'uncached', 'buffered'] as const
+export type ServeEngine = (typeof SERVE_ENGINES)[number]
+
 /** How the door is set up. Absent numbers take the default named beside them. */
 export interface FrontDoorOptions {
   /** address to listen on, `0.0.0.0`, `::`, `127.0.0.1` */
@@ -61,6 +70,8 @@ export interface FrontDoorOptions {
   verdictTimeoutMs?: number
   /** how long a push and the call that expects it wait for each other; 30,000 */
   uploadWaitMs?: number
+  /** how sector files are read; auto */
+  serveEngine?: ServeEngine
   /** judges one token; called once per token and time to live. A throw counts as `unavailable`. */
   authorize: (token: string) => Promise<{ verdict: TokenVerdict; ttlMs: number }>
   onEvent?: (event: FrontDoorEvent) => void
@@ -165,6 +176,7 @@ export class FrontDoor {
         minRateBytes: options.minRateBytes ?? 4096,
         verdictTimeoutMs: options.verdictTimeoutMs ?? 5_000,
         uploadWaitMs: options.uploadWaitMs ?? 30_000,
+        serveEngine: options.serveEngine ?? 'auto',
       },
       (event: FrontDoorEvent) => this.#tell(options, event),
       (request: { ticket: number; token: string }) => void this.#judge(options, request),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use napi::{Error, Result, Status};
 use napi_derive::napi;
 use remote::FileType;
-use remote::door::{self, UploadErrorCode, UploadOutcome};
+use remote::door::{self, ServeEngine, UploadErrorCode, UploadOutcome};
 
 /// How the door is set up. Durations are milliseconds.
 #[napi(object, use_nullable = true)]
@@ -34,6 +34,9 @@ pub struct FrontDoorSettings {
     pub verdict_timeout_ms: f64,
     /// How long a push and whoever expects it wait for each other.
     pub upload_wait_ms: f64,
+    /// How sector files are read.
+    #[napi(ts_type = "'auto' | 'sendfile' | 'direct' | 'uncached' | 'buffered'")]
+    pub serve_engine: String,
 }
 
 /// One line for the log.
@@ -198,7 +201,21 @@ pub(super) fn options_of(given: FrontDoorSettings) -> Result<door::Options> {
         min_rate: whole(given.min_rate_bytes, "minRateBytes", 1e12)? as u64,
         verdict_timeout: duration(given.verdict_timeout_ms, "verdictTimeoutMs")?,
         upload_wait: duration(given.upload_wait_ms, "uploadWaitMs")?,
+        serve_engine: engine_of(&given.serve_engine)?,
     })
+}
+
+fn engine_of(word: &str) -> Result<ServeEngine> {
+    match word {
+        "auto" => Ok(ServeEngine::Auto),
+        "sendfile" => Ok(ServeEngine::Sendfile),
+        "direct" => Ok(ServeEngine::Direct),
+        "uncached" => Ok(ServeEngine::Uncached),
+        "buffered" => Ok(ServeEngine::Buffered),
+        _ => Err(invalid(
+            "a serve engine is auto, sendfile, direct, uncached or buffered",
+        )),
+    }
 }
 
 /// Integers arrive as `f64`: N-API would wrap what does not fit without a word.

@@ -86,6 +86,7 @@ impl EventLoop {
         let pool = Pool::new(
             shared.options.max_transfers,
             shared.options.pace(),
+            shared.options.serve_engine,
             shared.stats.clone(),
             shared.observer.clone(),
             Box::new(move |handed| inbox.send(Message::Handed(handed))),

@@ -17,6 +17,7 @@ use super::observer::{Observer, Stats, StatsNow};
 use super::pace::Rules;
 use super::peers::Peers;
 use super::publications::Publications;
+use super::serve_engine::ServeEngine;
 use super::tokens::Verdict;
 use super::upload::Upload;
 use crate::names::{FileType, SectorName};
@@ -49,6 +50,8 @@ pub struct Options {
     pub verdict_timeout: Duration,
     /// How long a push and whoever expects it wait for each other.
     pub upload_wait: Duration,
+    /// How sector files are read.
+    pub serve_engine: ServeEngine,
 }
 
 impl Options {

@@ -51,7 +51,7 @@ impl Job {
     pub fn connection(&mut self) -> &mut Connection {
         match self {
             Self::Serve { connection, .. } => connection,
-            Self::Send(transfer) => &mut transfer.connection,
+            Self::Send(transfer) => &mut transfer.client.connection,
             Self::Receive(intake) => &mut intake.connection,
         }
     }
@@ -69,7 +69,7 @@ impl Job {
     pub fn resumes(&mut self, now: Instant) {
         match self {
             Self::Serve { .. } => {}
-            Self::Send(transfer) => transfer.pace.resumes(now),
+            Self::Send(transfer) => transfer.client.pace.resumes(now),
             Self::Receive(intake) => intake.pace.resumes(now),
         }
     }
@@ -78,7 +78,7 @@ impl Job {
     pub fn complaint(&self) -> String {
         match self {
             Self::Serve { .. } => String::new(),
-            Self::Send(transfer) => transfer.pace.complaint(),
+            Self::Send(transfer) => transfer.client.pace.complaint(),
             Self::Receive(intake) => intake.pace.complaint(),
         }
     }

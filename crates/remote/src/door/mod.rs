@@ -16,6 +16,8 @@
 mod accepting;
 mod addresses;
 mod archive;
+mod bench;
+mod client;
 mod conditions;
 mod connection;
 mod event_loop;
@@ -39,9 +41,12 @@ mod pool;
 mod publications;
 mod quick;
 mod range;
+mod read_ahead;
 mod reply;
 mod requests;
 mod response;
+mod sending;
+mod serve_engine;
 mod source;
 mod timekeeping;
 mod tokens;
@@ -52,5 +57,6 @@ mod upstream;
 
 pub use front_door::{FrontDoor, Options};
 pub use observer::{Event, Level, Observer, StatsNow};
+pub use serve_engine::ServeEngine;
 pub use tokens::Verdict;
 pub use upload::{Upload, UploadErrorCode, UploadFailure, UploadOutcome};

@@ -9,23 +9,25 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
+use super::bench::{ALLOWANCE, Bench, Host};
+use super::client::Client;
 use super::connection::Connection;
 use super::intake::{self, Intake, stopped};
 use super::job::{Handed, Job};
 use super::observer::{Event, Level, Observer, Stats};
 use super::pace::Rules;
 use super::response::prepare;
+use super::serve_engine::ServeEngine;
 use super::transfer::{self, Transfer};
 use super::upload::UploadErrorCode;
 
-/// Bytes one job moves before it looks whether others wait.
-const ALLOWANCE: u64 = 64 << 20;
 /// How long a thread waits for a client that is just slow before it leaves it to epoll.
 const SHORT_WAIT: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 50_000_000,
 };
-const SCRATCH: usize = 1 << 20;
+/// How long an idle thread keeps its memory.
+const IDLE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct Queue {
@@ -44,6 +46,7 @@ pub(crate) struct Pool {
     /// Set when the door's patience has ended: jobs destroy their connections.
     pub cut: AtomicBool,
     rules: Rules,
+    engine: ServeEngine,
     stats: Arc<Stats>,
     observer: Arc<dyn Observer>,
     hand: Box<dyn Fn(Handed) + Send + Sync>,
@@ -53,6 +56,7 @@ impl Pool {
     pub fn new(
         most: usize,
         rules: Rules,
+        engine: ServeEngine,
         stats: Arc<Stats>,
         observer: Arc<dyn Observer>,
         hand: Box<dyn Fn(Handed) + Send + Sync>,
@@ -64,6 +68,7 @@ impl Pool {
             most: most.max(1),
             cut: AtomicBool::new(false),
             rules,
+            engine,
             stats,
             observer,
             hand,
@@ -125,10 +130,10 @@ impl Pool {
     fn work(self: Arc<Self>) {
         sys::threads::block_signals();
         let _ = sys::threads::be_nice(10);
-        let mut scratch = Vec::new();
-        while let Some(job) = self.next() {
+        let mut bench = Bench::default();
+        while let Some(job) = self.next(&mut bench) {
             // A panic ends this connection (its socket is dropped), not the thread.
-            let done = catch_unwind(AssertUnwindSafe(|| self.run(job, &mut scratch)));
+            let done = catch_unwind(AssertUnwindSafe(|| self.run(job, &mut bench)));
             if done.is_err() {
                 self.observer.event(Event::new(
                     Level::Error,
@@ -142,7 +147,7 @@ impl Pool {
         self.gone.notify_all();
     }
 
-    fn next(&self) -> Option<Job> {
+    fn next(&self, bench: &mut Bench) -> Option<Job> {
         let mut queue = self.queue();
         loop {
             if let Some(job) = queue.jobs.pop_front() {
@@ -152,15 +157,24 @@ impl Pool {
                 return None;
             }
             queue.idle += 1;
-            queue = self
+            let patience = if bench.is_empty() {
+                Duration::MAX
+            } else {
+                IDLE
+            };
+            let (woken, waited) = self
                 .wake
-                .wait(queue)
+                .wait_timeout(queue, patience)
                 .unwrap_or_else(PoisonError::into_inner);
+            queue = woken;
             queue.idle -= 1;
+            if waited.timed_out() {
+                bench.clear();
+            }
         }
     }
 
-    fn run(self: &Arc<Self>, job: Job, scratch: &mut Vec<u8>) {
+    fn run(self: &Arc<Self>, job: Job, bench: &mut Bench) {
         match job {
             Job::Serve {
                 connection,
@@ -176,20 +190,17 @@ impl Pool {
                 let response = prepare(&request, &paths, inner, &|event| {
                     self.observer.event(event.peer(peer))
                 });
-                self.send(Box::new(Transfer::new(
-                    connection,
-                    response,
-                    kind,
-                    self.rules,
-                    &self.stats,
-                )));
+                let (rules, length) = (self.rules, response.head_length);
+                let client = Client::new(connection, kind, length, rules, &self.stats);
+                let transfer = Transfer::new(client, response, self.engine);
+                self.send(Box::new(transfer), bench);
             }
-            Job::Send(transfer) => self.send(transfer),
-            Job::Receive(intake) => self.receive(intake, scratch),
+            Job::Send(transfer) => self.send(transfer, bench),
+            Job::Receive(intake) => self.receive(intake, bench.scratch()),
         }
     }
 
-    fn send(self: &Arc<Self>, mut transfer: Box<Transfer>) {
+    fn send(self: &Arc<Self>, mut transfer: Box<Transfer>, bench: &mut Bench) {
         loop {
             if self.cut.load(Ordering::Relaxed) {
                 return self.break_off(
@@ -198,10 +209,10 @@ impl Pool {
                     false,
                 );
             }
-            match transfer.step(ALLOWANCE) {
+            match transfer.step(ALLOWANCE, bench, &**self) {
                 transfer::Step::Done => {
                     let keep_alive = transfer.keep_alive();
-                    let connection = transfer.connection;
+                    let connection = transfer.client.connection;
                     return (self.hand)(Handed::Served {
                         connection,
                         keep_alive,
@@ -211,15 +222,15 @@ impl Pool {
                     return self.give(Job::Send(transfer));
                 }
                 transfer::Step::Yield => {}
-                transfer::Step::Blocked => {
+                transfer::Step::Blocked { waited } => {
                     let Some(cut_at) = transfer.waits(Instant::now()) else {
-                        let error = std::io::Error::other(transfer.pace.complaint());
+                        let error = std::io::Error::other(transfer.client.pace.complaint());
                         return self.break_off(*transfer, &error, false);
                     };
-                    if !self.soon_ready(&transfer.connection, PollFlags::OUT) {
+                    if waited || !self.soon_ready(&transfer.client.connection, PollFlags::OUT) {
                         return self.park(Job::Send(transfer), false, cut_at);
                     }
-                    transfer.pace.resumes(Instant::now());
+                    transfer.client.pace.resumes(Instant::now());
                 }
                 transfer::Step::Failed { error, source } => {
                     return self.break_off(*transfer, &error, source);
@@ -228,8 +239,7 @@ impl Pool {
         }
     }
 
-    fn receive(self: &Arc<Self>, mut intake: Box<Intake>, scratch: &mut Vec<u8>) {
-        scratch.resize(SCRATCH, 0);
+    fn receive(self: &Arc<Self>, mut intake: Box<Intake>, scratch: &mut [u8]) {
         loop {
             if self.cut.load(Ordering::Relaxed) {
                 return self.abandon(
@@ -302,11 +312,14 @@ impl Pool {
         } else {
             (Level::Warn, "transfer-broken")
         };
-        let detail = format!("connection destroyed after {} bytes", transfer.sent());
+        let detail = format!(
+            "connection destroyed after {} bytes",
+            transfer.client.sent()
+        );
         let event = Event::new(level, event, detail)
-            .peer(transfer.connection.peer)
+            .peer(transfer.client.connection.peer)
             .path(transfer.path());
-        transfer.connection.destroy();
+        transfer.client.connection.destroy();
         self.observer.event(event.error(error));
         (self.hand)(Handed::Gone);
     }
@@ -320,5 +333,15 @@ impl Pool {
         intake.abandon(stopped);
         self.observer.event(event);
         (self.hand)(Handed::Gone);
+    }
+}
+
+impl Host for Pool {
+    fn soon_ready(&self, connection: &Connection) -> bool {
+        Pool::soon_ready(self, connection, PollFlags::OUT)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.others_wait() || self.cut.load(Ordering::Relaxed)
     }
 }

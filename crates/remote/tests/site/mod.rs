@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, Weak};
 use std::time::Duration;
 
 use remote::FileType;
-use remote::door::{Event, FrontDoor, Observer, Options, Verdict};
+use remote::door::{Event, FrontDoor, Observer, Options, ServeEngine, Verdict};
 use rustix::net::{AddressFamily, SocketType};
 use tempfile::TempDir;
 
@@ -163,6 +163,7 @@ pub fn options(upstream_port: u16) -> Options {
         min_rate: 0,
         verdict_timeout: PATIENCE,
         upload_wait: PATIENCE,
+        serve_engine: ServeEngine::Auto,
     }
 }
 
