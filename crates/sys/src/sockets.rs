@@ -16,6 +16,13 @@ pub fn wake_at(socket: impl AsFd, bytes: usize) -> Result<()> {
     set_int(socket, libc::SOL_SOCKET, libc::SO_RCVLOWAT, bytes)
 }
 
+/// Takes no more bytes than this beyond what the other side's window lets out (TCP_NOTSENT_LOWAT); without it a
+/// socket takes megabytes, and holds them for as long as nobody reads.
+pub fn limit_unsent(socket: impl AsFd, bytes: usize) -> Result<()> {
+    let bytes = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    set_int(socket, libc::IPPROTO_TCP, libc::TCP_NOTSENT_LOWAT, bytes)
+}
+
 /// Bytes of the send queue that the other side has not acknowledged (SIOCOUTQ).
 pub fn unsent(socket: impl AsFd) -> Result<u64> {
     let mut bytes: libc::c_int = 0;
@@ -92,6 +99,27 @@ mod tests {
         bind(&socket, &SocketAddrV4::new([127, 64, 0, 1].into(), 0)).unwrap();
         let bound = SocketAddrV4::try_from(getsockname(&socket).unwrap()).unwrap();
         assert_eq!((bound.ip().octets(), bound.port()), ([127, 64, 0, 1], 0));
+    }
+
+    #[test]
+    fn a_socket_takes_no_more_than_it_may() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let fill = |limit: Option<usize>| {
+            let mut sender = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let reader = listener.accept().unwrap();
+            limit
+                .map_or(Ok(()), |limit| limit_unsent(&sender, limit))
+                .unwrap();
+            sender.set_nonblocking(true).unwrap();
+            let mut sent = 0;
+            while let Ok(bytes) = sender.write(&[7; 16 << 10]) {
+                sent += bytes;
+            }
+            drop(reader);
+            sent
+        };
+        let (free, bound) = (fill(None), fill(Some(32 << 10)));
+        assert!(bound < free, "{bound} and {free}");
     }
 
     #[test]

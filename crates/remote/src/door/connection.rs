@@ -13,6 +13,10 @@ use super::observer::Gauge;
 use super::poller::{Interest, Poller};
 use super::upstream::Upstream;
 
+/// What a socket may hold of an answer that its client does not take: enough to keep a fast one busy while this thread
+/// sleeps, and little enough for a thousand that have stopped reading.
+const UNSENT: usize = 512 << 10;
+
 /// A connection; dropping it closes it.
 #[derive(Debug)]
 pub(crate) struct Connection {
@@ -37,6 +41,7 @@ impl Connection {
     pub fn new(socket: OwnedFd, peer: SocketAddr, open: Gauge, seat: Seat) -> Self {
         // Small answers must not wait for the acknowledgement of the one before.
         let _ = rustix::net::sockopt::set_tcp_nodelay(&socket, true);
+        let _ = sys::sockets::limit_unsent(&socket, UNSENT);
         // A client that lost power would otherwise keep an idle tunnel for ever.
         let _ = rustix::net::sockopt::set_socket_keepalive(&socket, true);
         let _ = rustix::net::sockopt::set_tcp_keepidle(&socket, Duration::from_secs(60));
