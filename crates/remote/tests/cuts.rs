@@ -35,6 +35,9 @@ impl Chance {
 
     /// Small ones as often as large ones.
     fn cut(&mut self, end: usize) -> usize {
+        if end < 2 {
+            return 0;
+        }
         let bits = self.below(end.ilog2() as usize + 1);
         self.below(end.min(2 << bits))
     }
@@ -111,8 +114,9 @@ fn cut_one(place: &Place, index: usize, chance: &mut Chance) {
         0 => read_and_cut(port, &get(SEALED), chance.cut(LARGE)),
         1 => read_and_cut(port, &get(CACHE), chance.cut(LARGE)),
         2 => {
-            let range = format!("Range: bytes={}-", chance.below(LARGE));
-            read_and_cut(port, &get_with(SEALED, &range), chance.cut(LARGE));
+            let from = chance.below(LARGE);
+            let range = format!("Range: bytes={from}-");
+            read_and_cut(port, &get_with(SEALED, &range), chance.cut(LARGE - from));
         }
         3 => {
             let requests = [get(SEALED), call("a call"), get(CACHE)].concat();

@@ -38,6 +38,8 @@ mod pace;
 mod peers;
 mod poller;
 mod pool;
+#[cfg(test)]
+mod properties;
 mod publications;
 mod quick;
 mod range;
