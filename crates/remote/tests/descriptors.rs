@@ -3,9 +3,21 @@
 mod site;
 
 use std::fs::File;
+use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use site::{Site, call};
+
+/// Ticks of 10 ms that this process has computed.
+fn cpu_ticks() -> u64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields = stat.rsplit_once(')').unwrap().1.split_ascii_whitespace();
+    fields
+        .skip(11)
+        .take(2)
+        .map(|ticks| ticks.parse::<u64>().unwrap())
+        .sum()
+}
 
 #[test]
 fn accepting_rests_while_no_descriptor_is_left() {
@@ -31,6 +43,11 @@ fn accepting_rests_while_no_descriptor_is_left() {
         Some(rustix::io::Errno::MFILE.raw_os_error())
     );
     assert_eq!(inside.ask(&call("still in")).status, 200);
+    // The listener stays readable all the time: a loop that asked it again and again would compute for all of this.
+    let before = cpu_ticks();
+    std::thread::sleep(Duration::from_millis(600));
+    let computed = cpu_ticks() - before;
+    assert!(computed < 15, "{computed} ticks of 60");
     drop(taken);
     assert_eq!(waiting.answer(false).text(), "POST /rpc/v0 late");
     assert_eq!(site.door.stats().accepted, 2);
