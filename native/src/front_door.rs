@@ -104,22 +104,25 @@ impl FrontDoor {
         }
     }
 
-    /// Answers a token question; the answer is remembered for `ttlMs`.
+    /// Answers a token question; the answer is remembered for `ttlMs`. `scopes` are those of a scoped one.
     #[napi(catch_unwind)]
     pub fn verdict(
         &self,
         ticket: f64,
-        #[napi(ts_arg_type = "'allowed' | 'forbidden' | 'denied' | 'unavailable'")] verdict: String,
+        #[napi(ts_arg_type = "'allowed' | 'scoped' | 'forbidden' | 'denied' | 'unavailable'")]
+        verdict: String,
         ttl_ms: f64,
+        scopes: Vec<String>,
     ) -> Result<()> {
         let verdict = match verdict.as_str() {
             "allowed" => Verdict::Allowed,
+            "scoped" => Verdict::Scoped(Arc::new(scopes.iter().collect())),
             "forbidden" => Verdict::Forbidden,
             "denied" => Verdict::Denied,
             "unavailable" => Verdict::Unavailable,
             _ => {
                 return Err(invalid(
-                    "a verdict is allowed, forbidden, denied or unavailable",
+                    "a verdict is allowed, scoped, forbidden, denied or unavailable",
                 ));
             }
         };

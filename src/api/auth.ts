@@ -5,11 +5,18 @@ import { errors, jwtVerify, SignJWT } from 'jose'
 import { type Clock, systemClock } from '../base/clock.ts'
 import { PERMISSIONS, type Permission } from '../protocol/method.ts'
 import { apiError } from './errors.ts'
+import { formatScope, type StorageScope, scopesIn } from './scopes.ts'
 import { readSecretFile, writeSecretFile } from './token-file.ts'
 
 /** What is known of a token, and for how long that holds. */
 export type Verification =
-  | { readonly outcome: 'known'; readonly permissions: readonly Permission[]; readonly ttlMs: number }
+  | {
+      readonly outcome: 'known'
+      readonly permissions: readonly Permission[]
+      /** What it may do with sector files without being an admin. */
+      readonly scopes?: readonly StorageScope[]
+      readonly ttlMs: number
+    }
   /** `reason`: in words, of a token that is ours but not valid now; nothing is told of a foreign one. */
   | { readonly outcome: 'denied'; readonly ttlMs: number; readonly reason?: string }
   /** Cannot be told now: answer 503 and remember nothing. */
@@ -58,8 +65,15 @@ export class SealerTokens implements TokenVerifier {
   }
 
   /** @param lifetimeSeconds null: for ever, as the field's tokens */
-  async create(permissions: readonly Permission[], lifetimeSeconds: number | null = null): Promise<string> {
-    const token = new SignJWT({ Allow: [...permissions] }).setProtectedHeader({ alg: 'HS256', typ: 'JWT' })
+  async create(
+    permissions: readonly Permission[],
+    lifetimeSeconds: number | null = null,
+    scopes: readonly StorageScope[] = [],
+  ): Promise<string> {
+    const token = new SignJWT({ Allow: [...permissions, ...scopes.map(formatScope)] }).setProtectedHeader({
+      alg: 'HS256',
+      typ: 'JWT',
+    })
     if (lifetimeSeconds !== null)
       token.setExpirationTime(Math.floor(this.#clock.now() / 1000) + lifetimeSeconds)
     return token.sign(this.#secret)
@@ -67,9 +81,9 @@ export class SealerTokens implements TokenVerifier {
 
   async verify(token: string): Promise<Verification> {
     try {
-      const { permissions, expiresAtMs } = await this.#read(token)
+      const { permissions, scopes, expiresAtMs } = await this.#read(token)
       const left = expiresAtMs === null ? VERDICT_TTL_MS : Math.max(expiresAtMs - this.#clock.now(), 0)
-      return { outcome: 'known', permissions, ttlMs: Math.min(left, VERDICT_TTL_MS) }
+      return { outcome: 'known', permissions, scopes, ttlMs: Math.min(left, VERDICT_TTL_MS) }
     } catch (error) {
       const reason = this.#untimely(error)
       return { outcome: 'denied', ttlMs: DENIAL_TTL_MS, ...(reason === null ? {} : { reason }) }
@@ -77,9 +91,10 @@ export class SealerTokens implements TokenVerifier {
   }
 
   /** What `AuthVerify` answers. @throws ApiError BAD_TOKEN; TOKEN_TIME: ours, but not valid now */
-  async permissionsOf(token: string): Promise<Permission[]> {
+  async permissionsOf(token: string): Promise<string[]> {
     try {
-      return [...(await this.#read(token)).permissions]
+      const { permissions, scopes } = await this.#read(token)
+      return [...permissions, ...scopes.map(formatScope)]
     } catch (cause) {
       const reason = this.#untimely(cause) ?? (cause instanceof errors.JOSEError ? cause.code : 'no token')
       throw apiError(
@@ -102,7 +117,7 @@ export class SealerTokens implements TokenVerifier {
     return `the token is valid from ${at(error.payload[error.claim])}, it is ${here} here; one of the two clocks is wrong: compare both with 'timedatectl'`
   }
 
-  async #read(token: string): Promise<{ permissions: Permission[]; expiresAtMs: number | null }> {
+  async #read(token: string) {
     if (token.length > LONGEST_TOKEN) throw new errors.JWTInvalid('too long')
     // The algorithm is ours to choose, never the token's; jose looks at claims only after the signature.
     const { payload } = await jwtVerify(token, this.#secret, {
@@ -118,7 +133,8 @@ export class SealerTokens implements TokenVerifier {
     if (!Array.isArray(payload.Allow)) throw new errors.JWTInvalid('no Allow')
     const allowed: unknown[] = payload.Allow
     const permissions = PERMISSIONS.filter((permission) => allowed.includes(permission))
-    return { permissions, expiresAtMs: payload.exp === undefined ? null : payload.exp * 1000 }
+    const expiresAtMs = payload.exp === undefined ? null : payload.exp * 1000
+    return { permissions, scopes: scopesIn(allowed), expiresAtMs }
   }
 }
 

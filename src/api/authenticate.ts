@@ -1,9 +1,10 @@
 import type { Permission } from '../protocol/method.ts'
 import type { TokenVerifier } from './auth.ts'
 import { empty, type HttpAnswer, type HttpRequest, unauthorized, words } from './http-types.ts'
+import type { StorageScope } from './scopes.ts'
 
 export type Authentication =
-  | { readonly permissions: readonly Permission[] }
+  | { readonly permissions: readonly Permission[]; readonly scopes?: readonly StorageScope[] }
   | { readonly refusal: HttpAnswer }
 
 /**
@@ -20,7 +21,10 @@ export async function authenticate(request: HttpRequest, verifier: TokenVerifier
   const token = /^Bearer (\S+)$/.exec(header)?.[1]
   if (token === undefined) return { refusal: empty(401) }
   const verification = await verifier.verify(token)
-  if (verification.outcome === 'known') return { permissions: verification.permissions }
+  if (verification.outcome === 'known') {
+    const { permissions, scopes } = verification
+    return scopes === undefined ? { permissions } : { permissions, scopes }
+  }
   if (verification.outcome === 'denied') {
     const { reason } = verification
     return { refusal: reason === undefined ? empty(401) : unauthorized(reason) }

@@ -16,6 +16,7 @@ import type { TokenVerifier } from './auth.ts'
 import { ApiError, apiError } from './errors.ts'
 import type { HttpRequest, RouteResult } from './http-types.ts'
 import { portHolder } from './port-holder.ts'
+import { formatScope } from './scopes.ts'
 
 /** What the door may serve: storage tells it each sector file that is declared here, and each that is gone. */
 export interface Publications {
@@ -117,8 +118,10 @@ async function judge(verifier: TokenVerifier, token: string) {
   const verification = await verifier.verify(token)
   if (verification.outcome === 'unavailable') return { verdict: 'unavailable' as const, ttlMs: 0 }
   if (verification.outcome === 'denied') return { verdict: 'denied' as const, ttlMs: verification.ttlMs }
-  const verdict = verification.permissions.includes('admin') ? ('allowed' as const) : ('forbidden' as const)
-  return { verdict, ttlMs: verification.ttlMs }
+  const { permissions, scopes = [], ttlMs } = verification
+  if (permissions.includes('admin')) return { verdict: 'allowed' as const, ttlMs }
+  if (scopes.length === 0) return { verdict: 'forbidden' as const, ttlMs }
+  return { verdict: 'scoped' as const, ttlMs, scopes: scopes.map(formatScope) }
 }
 
 function logEvent(log: Logger, { level, detail, ...fields }: FrontDoorEvent): void {

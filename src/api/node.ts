@@ -22,6 +22,7 @@ import {
   words,
 } from './http-types.ts'
 import { type RemoteBackend, remoteRoutes } from './remote-routes.ts'
+import { scopesAllow } from './scopes.ts'
 
 export interface NodeOptions {
   /** Multiaddr or host:port; port 0 takes a free one. */
@@ -185,7 +186,8 @@ class PublicFace {
       // Before anything else: a 404 to a stranger would tell what is not here.
       const known = await authenticate(request, this.#verifier)
       if ('refusal' in known) return known.refusal
-      if (!known.permissions.includes('admin')) return unauthorized('missing admin permission')
+      const isScoped = scopesAllow(known.scopes ?? [], request.method, request.path)
+      if (!known.permissions.includes('admin') && !isScoped) return unauthorized('missing admin permission')
     }
     if (route === undefined) return this.#dispatcher === null && isRemote ? STARTING : NOT_FOUND
     if (!route.methods.includes(request.method) && !route.methods.includes('*')) return empty(405)

@@ -14,6 +14,7 @@ import type { NodeStorage } from '../storage/node-storage.ts'
 import type { SealerTokens } from './auth.ts'
 import { apiError } from './errors.ts'
 import { remoteStat } from './remote-stat.ts'
+import { parseScope, scopesIn } from './scopes.ts'
 
 /** The rooms a sealer's RPC answers from. */
 export interface SealerParts {
@@ -107,13 +108,17 @@ function authMethods({ tokens }: SealerParts) {
   return {
     AuthVerify: verify,
     StorageAuthVerify: verify,
-    AuthNew: async (wanted: string[]) => {
-      const unknown = wanted.find((each) => !(PERMISSIONS as readonly string[]).includes(each))
+    AuthNew: async (wanted: string[], lifetimeSeconds?: number | null) => {
+      const isKnown = (each: string) =>
+        (PERMISSIONS as readonly string[]).includes(each) || parseScope(each) !== null
+      const unknown = wanted.find((each) => !isKnown(each))
       if (unknown !== undefined) {
-        throw apiError('BAD_REQUEST', `'${unknown}' is no permission; there are ${PERMISSIONS.join(', ')}`)
+        const words = `${PERMISSIONS.join(', ')}, and read-storage, write-storage, delete-storage, of which the first and the last may name what they are for, such as read-storage:sealed/s-t01000-7`
+        throw apiError('BAD_REQUEST', `'${unknown}' is no permission; there are ${words}`)
       }
       const permissions = PERMISSIONS.filter((each) => wanted.includes(each))
-      return Buffer.from(await tokens.create(permissions)).toString('base64')
+      const token = await tokens.create(permissions, lifetimeSeconds ?? null, scopesIn(wanted))
+      return Buffer.from(token).toString('base64')
     },
   }
 }

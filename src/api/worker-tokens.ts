@@ -2,6 +2,7 @@ import { type Clock, systemClock } from '../base/clock.ts'
 import { RPC_CODE, RpcError } from '../protocol/errors.ts'
 import { PERMISSIONS, type Permission } from '../protocol/method.ts'
 import { DENIAL_TTL_MS, type TokenVerifier, VERDICT_TTL_MS, type Verification } from './auth.ts'
+import { scopesIn } from './scopes.ts'
 
 export interface WorkerTokenOptions {
   /** The sealer's `AuthVerify`. */
@@ -53,7 +54,8 @@ export class WorkerTokenVerifier implements TokenVerifier {
     try {
       const answered = await this.#options.ask(token)
       const permissions = PERMISSIONS.filter((permission: Permission) => answered.includes(permission))
-      return this.#remember(token, { outcome: 'known', permissions, ttlMs: VERDICT_TTL_MS })
+      const scopes = scopesIn(answered)
+      return this.#remember(token, { outcome: 'known', permissions, scopes, ttlMs: VERDICT_TTL_MS })
     } catch (error) {
       const isRefusal = error instanceof RpcError && error.rpcCode === RPC_CODE.application
       if (isRefusal) {

@@ -32,8 +32,8 @@ export declare class FrontDoor {
   constructor(options: FrontDoorSettings, onEvent: (arg: FrontDoorNotice) => void, onTokenQuestion: (arg: FrontDoorTokenQuestion) => void)
   /** Takes the port and starts serving. Throws with `code` EADDRINUSE, EACCES, EADDRNOTAVAIL, … */
   start(): FrontDoorListening
-  /** Answers a token question; the answer is remembered for `ttlMs`. */
-  verdict(ticket: number, verdict: 'allowed' | 'forbidden' | 'denied' | 'unavailable', ttlMs: number): void
+  /** Answers a token question; the answer is remembered for `ttlMs`. `scopes` are those of a scoped one. */
+  verdict(ticket: number, verdict: 'allowed' | 'scoped' | 'forbidden' | 'denied' | 'unavailable', ttlMs: number, scopes: Array<string>): void
   /** Lets `/remote/<type>/<name>` serve `path`. */
   publish(pathId: string, fileType: string, name: string, path: string): void
   /** False when that was not published. */

@@ -2,10 +2,11 @@ import type { SectorFileType } from '../sectors/file-types.ts'
 import { addon } from './addon.ts'
 
 /**
- * What a token may do. `forbidden`: known, but lacks admin; `denied`: not a token of this cluster;
+ * What a token may do. `scoped`: what its scopes name (`read-storage:sealed/s-t01000-7`, `write-storage`);
+ * `forbidden`: known, but lacks admin; `denied`: not a token of this cluster;
  * `unavailable`: cannot be told now (the caller is answered 503 and nothing is remembered).
  */
-export type TokenVerdict = 'allowed' | 'forbidden' | 'denied' | 'unavailable'
+export type TokenVerdict = 'allowed' | 'scoped' | 'forbidden' | 'denied' | 'unavailable'
 
 /** One line for the log, told by the door. */
 export interface FrontDoorEvent {
@@ -73,7 +74,7 @@ export interface FrontDoorOptions {
   /** how sector files are read; auto */
   serveEngine?: ServeEngine
   /** judges one token; called once per token and time to live. A throw counts as `unavailable`. */
-  authorize: (token: string) => Promise<{ verdict: TokenVerdict; ttlMs: number }>
+  authorize: (token: string) => Promise<{ verdict: TokenVerdict; ttlMs: number; scopes?: string[] }>
   onEvent?: (event: FrontDoorEvent) => void
 }
 
@@ -125,7 +126,7 @@ interface NativeUpload {
 
 interface NativeFrontDoor {
   start(): { port: number }
-  verdict(ticket: number, verdict: TokenVerdict, ttlMs: number): void
+  verdict(ticket: number, verdict: TokenVerdict, ttlMs: number, scopes: string[]): void
   publish(pathId: string, type: SectorFileType, name: string, path: string): void
   unpublish(pathId: string, type: SectorFileType, name: string): boolean
   peerOf(address: string): string | null
@@ -250,11 +251,12 @@ export class FrontDoor {
   }
 
   async #judge(options: FrontDoorOptions, request: { ticket: number; token: string }): Promise<void> {
+    const unavailable = { verdict: 'unavailable' as const, ttlMs: 0, scopes: [] }
     const answer = await Promise.resolve()
       .then(() => options.authorize(request.token))
-      .catch(() => ({ verdict: 'unavailable' as const, ttlMs: 0 }))
+      .catch(() => unavailable)
     try {
-      this.#native.verdict(request.ticket, answer.verdict, answer.ttlMs)
+      this.#native.verdict(request.ticket, answer.verdict, answer.ttlMs, answer.scopes ?? [])
     } catch (cause) {
       process.emitWarning(`front door refused a verdict: ${String(cause)}`)
     }

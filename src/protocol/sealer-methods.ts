@@ -157,9 +157,10 @@ export const sealerMethods = {
   }),
   'Filecoin.AuthNew': method({
     permission: admin,
-    params: [list(z.string())],
+    params: [list(z.string()), z.number().int().positive().nullish()],
+    optional: 1,
     result: t.base64,
-    summary: 'Makes a token with the given permissions',
+    summary: 'Makes a token with the given permissions or scopes, for so many seconds or for ever',
   }),
   'Filecoin.StorageAuthVerify': method({
     permission: 'read',

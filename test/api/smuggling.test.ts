@@ -15,6 +15,8 @@ const HIDDEN = `GET ${FILE} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer good\r\
 
 let node: Node
 let root: string
+/** What was logged. */
+const lines: string[] = []
 
 test.before(async () => {
   root = await mkdtemp(join(tmpdir(), 'sealyard-smuggling-'))
@@ -29,7 +31,7 @@ test.before(async () => {
   node = await startNode({
     listen: '127.0.0.1:0',
     verifier,
-    log: new Log({ format: 'json', level: 'error', write: () => undefined }),
+    log: new Log({ format: 'json', level: 'debug', write: (line) => void lines.push(line) }),
   })
   node.publications.publish('path-1', 'sealed', 's-t01000-7', join(root, 'sealed/s-t01000-7'))
 })
@@ -111,6 +113,38 @@ for (const [what, request] of notFiles) {
     t.false(answer.includes(SECRET))
   })
 }
+
+test('a tunnel through the node is refused, and an upgrade is for RPC alone', async (t) => {
+  const through = await send(`CONNECT 127.0.0.1:1 HTTP/1.1\r\nHost: a\r\n\r\n${HIDDEN}`)
+  t.regex(through, /^HTTP\/1\.1 405 /)
+  t.is(through.split('HTTP/1.1 ').length, 2)
+  const fields = 'Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n'
+  const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n'
+  for (const path of [FILE, '/healthz', '/remote/stat/x', '/rpc/v2']) {
+    const answer = await send(HIDDEN.replace(FILE, path).replace('\r\n\r\n', `\r\n${fields}${key}\r\n`))
+    t.notRegex(answer, /HTTP\/1\.1 101/, path)
+  }
+})
+
+test('a token that is refused is repeated to nobody', async (t) => {
+  const TOKEN = 'eyJhbGciOiJIUzI1NiJ9.eyJBbGxvdyI6WyJhZG1pbiJdfQ.c2VjcmV0LXNpZ25hdHVyZQ'
+  const withToken = (request: string) => request.replace('Bearer good', `Bearer ${TOKEN}`)
+  for (const request of [
+    withToken(HIDDEN),
+    withToken(HIDDEN).replace('-7', '-8'),
+    HIDDEN.replace(FILE, `${FILE}?token=${TOKEN}`),
+    HIDDEN.replace(FILE, `/remote/stat/x?token=${TOKEN}`),
+    withToken(HIDDEN).replace('GET', 'DELETE'),
+  ]) {
+    const answer = await send(request)
+    t.regex(answer, /^HTTP\/1\.1 401 /, request)
+    t.false(answer.includes(TOKEN) || answer.includes(root), request)
+  }
+  t.true(
+    lines.every((line) => !line.includes(TOKEN)),
+    lines.join('\n'),
+  )
+})
 
 test('a body is a body whatever it looks like', async (t) => {
   for (const request of [post(long, HIDDEN), post('Transfer-Encoding: chunked\r\n', chunk(HIDDEN))]) {

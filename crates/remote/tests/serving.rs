@@ -364,3 +364,29 @@ fn doubtful_heads_are_refused_and_the_connection_closed() {
         "a client that says nothing is let go"
     );
 }
+
+#[test]
+fn a_scoped_token_is_kept_to_its_scope() {
+    let site = Site::open();
+    site.publish(Sealed, "s-t01000-7", b"seven");
+    site.publish_cache("s-t01000-7", &[("p_aux", b"p")]);
+    let mut client = site.connect();
+    let missing = "{\"Error\":\"unauthorized: missing admin permission\"}\n";
+    for (token, sealed, cache) in [
+        ("read-storage", 200, 200),
+        ("read-storage:sealed", 200, 401),
+        ("read-storage:cache/s-t01000-7", 401, 200),
+        ("read-storage:cache/s-t01000-8", 401, 401),
+        ("write-storage", 401, 401),
+        ("delete-storage", 401, 401),
+    ] {
+        for (path, status) in [(SEALED, sealed), (CACHE, cache)] {
+            // Twice: a remembered verdict is no other.
+            for _ in 0..2 {
+                let answer = client.ask(&get(path).replace("good", token));
+                assert_eq!(answer.status, status, "{token}: {path}");
+                assert!(status == 200 || answer.text() == missing);
+            }
+        }
+    }
+}

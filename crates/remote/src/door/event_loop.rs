@@ -278,8 +278,9 @@ impl EventLoop {
                 verdict,
                 lasts,
             } => {
-                for key in self.tokens.answer(ticket, verdict, lasts, Instant::now()) {
-                    self.judged(key, verdict);
+                let now = Instant::now();
+                for key in self.tokens.answer(ticket, verdict.clone(), lasts, now) {
+                    self.judged(key, verdict.clone());
                 }
             }
             Message::Uploads => self.look_at_uploads(),

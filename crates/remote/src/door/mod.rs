@@ -47,6 +47,7 @@ mod read_ahead;
 mod reply;
 mod requests;
 mod response;
+mod scopes;
 mod sending;
 mod serve_engine;
 mod source;
@@ -59,6 +60,7 @@ mod upstream;
 
 pub use front_door::{FrontDoor, Options};
 pub use observer::{Event, Level, Observer, StatsNow};
+pub use scopes::Scopes;
 pub use serve_engine::ServeEngine;
 pub use tokens::Verdict;
 pub use upload::{Upload, UploadErrorCode, UploadFailure, UploadOutcome};

@@ -138,7 +138,12 @@ impl EventLoop {
     ) {
         match verdict {
             Verdict::Allowed => self.dispatch(key, connection, request),
-            Verdict::Forbidden => self.refuse(key, connection, &request, 401, reply::NO_PERMISSION),
+            Verdict::Scoped(scopes) if scopes.allow(&request) => {
+                self.dispatch(key, connection, request)
+            }
+            Verdict::Forbidden | Verdict::Scoped(_) => {
+                self.refuse(key, connection, &request, 401, reply::NO_PERMISSION)
+            }
             Verdict::Denied => self.refuse(key, connection, &request, 401, ""),
             Verdict::Unavailable => self.refuse(key, connection, &request, 503, reply::NO_VERDICT),
         }

@@ -1,13 +1,18 @@
 //! Verdicts about tokens: asked once, remembered for a while, both within limits.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::scopes::Scopes;
+
 /// What a token may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict {
     /// Everything the door serves.
     Allowed,
+    /// What its scopes name; all else as for a forbidden one.
+    Scoped(Arc<Scopes>),
     /// A known token without the permission: 401 with lotus's words.
     Forbidden,
     /// Not a token: 401, empty.
@@ -61,7 +66,7 @@ impl<W> Tokens<W> {
     pub fn judge(&mut self, token: &str, caller: W, now: Instant) -> Judged {
         if let Some((verdict, until)) = self.known.get(token) {
             if *until > now {
-                return Judged::Now(*verdict);
+                return Judged::Now(verdict.clone());
             }
             self.known.remove(token);
         }
@@ -101,7 +106,7 @@ impl<W> Tokens<W> {
         };
         self.tickets.remove(&question.token);
         let lasts = match verdict {
-            Verdict::Allowed => lasts,
+            Verdict::Allowed | Verdict::Scoped(_) => lasts,
             Verdict::Forbidden | Verdict::Denied => lasts.min(LONGEST_REFUSAL),
             Verdict::Unavailable => Duration::ZERO,
         };
@@ -110,7 +115,7 @@ impl<W> Tokens<W> {
         }
         if self.known.len() >= MOST {
             self.known
-                .retain(|_, (verdict, _)| *verdict == Verdict::Allowed);
+                .retain(|_, (verdict, _)| matches!(verdict, Verdict::Allowed | Verdict::Scoped(_)));
         }
         if !lasts.is_zero() && self.known.len() < MOST {
             self.known.insert(question.token, (verdict, now + lasts));

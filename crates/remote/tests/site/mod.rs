@@ -30,6 +30,9 @@ impl Observer for Judge {
             "good" => Verdict::Allowed,
             "reader" => Verdict::Forbidden,
             "early" => Verdict::Unavailable,
+            scope if scope.contains("-storage") => {
+                Verdict::Scoped(Arc::new([scope].iter().collect()))
+            }
             "silence" => return,
             _ => Verdict::Denied,
         };
