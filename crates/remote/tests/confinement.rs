@@ -25,8 +25,8 @@ fn holds_secret(body: &[u8]) -> bool {
 fn links_that_are_swapped_in_lead_nowhere() {
     let swaps: u64 = std::env::var("SEALYARD_SWAPS").map_or(20_000, |text| text.parse().unwrap());
     let site = Site::open();
-    let file = site.publish(Sealed, "s-t01000-7", b"the file");
-    let cache = site.publish_cache("s-t01000-7", &[("p_aux", b"the p_aux")]);
+    site.publish(Sealed, "s-t01000-7", b"the file");
+    site.publish_cache("s-t01000-7", &[("p_aux", b"the p_aux")]);
     let root = site.root.path().to_owned();
     let outside = root.join("outside");
     std::fs::create_dir_all(outside.join("sealed")).unwrap();
@@ -38,11 +38,17 @@ fn links_that_are_swapped_in_lead_nowhere() {
         std::os::unix::fs::symlink(to, &link).unwrap();
         link
     };
-    // The file, the directory it is in, the cache directory, and a file of it: each by turns itself and a link.
+    // The file, the directory it is in, and the cache directory: each by turns itself and a link. The directories are
+    // held: through a name that is itself exchanged, the secret would be moved to where it may be served.
+    let held = |name: &str| std::fs::File::open(root.join(name)).unwrap();
     let pairs = [
-        (file.clone(), link(&outside.join("secret"), "a")),
-        (root.join("sealed"), link(&outside.join("sealed"), "b")),
-        (cache.clone(), link(&outside, "c")),
+        (
+            held("sealed"),
+            "s-t01000-7",
+            link(&outside.join("secret"), "a"),
+        ),
+        (held(""), "sealed", link(&outside.join("sealed"), "b")),
+        (held("cache"), "s-t01000-7", link(&outside, "c")),
     ];
     let (stop, count) = (
         Arc::new(AtomicBool::new(false)),
@@ -50,13 +56,13 @@ fn links_that_are_swapped_in_lead_nowhere() {
     );
     let swappers: Vec<_> = pairs
         .into_iter()
-        .map(|(one, other)| {
+        .map(|(directory, name, other)| {
             let (stop, count) = (stop.clone(), count.clone());
             std::thread::spawn(move || {
-                // The directory of the first pair is itself exchanged: then there is nothing to exchange.
                 while !stop.load(Ordering::Relaxed) {
-                    let swapped = renameat_with(CWD, &one, CWD, &other, RenameFlags::EXCHANGE);
-                    count.fetch_add(u64::from(swapped.is_ok()), Ordering::Relaxed);
+                    let both = RenameFlags::EXCHANGE;
+                    renameat_with(&directory, name, CWD, &other, both).unwrap();
+                    count.fetch_add(1, Ordering::Relaxed);
                 }
             })
         })
