@@ -37,17 +37,22 @@ export interface Cost {
   readonly machineCpuSeconds: number
 }
 
-/** Runs `work` and measures it. @param pid whose CPU time is watched; `self` counts programs it waited for */
+/**
+ * Runs `work` and measures it.
+ * @param pid whose CPU time is watched
+ * @param children whether that of programs it waited for counts
+ */
 export async function measureCost<T>(
   pid: number | 'self',
   work: () => Promise<T>,
+  children = pid === 'self',
 ): Promise<{ cost: Cost; result: T }> {
-  const [own, machine, begun] = [cpuSeconds(pid, pid === 'self'), machineCpuSeconds(), performance.now()]
+  const [own, machine, begun] = [cpuSeconds(pid, children), machineCpuSeconds(), performance.now()]
   const result = await work()
   return {
     cost: {
       seconds: (performance.now() - begun) / 1000,
-      cpuSeconds: cpuSeconds(pid, pid === 'self') - own,
+      cpuSeconds: cpuSeconds(pid, children) - own,
       machineCpuSeconds: machineCpuSeconds() - machine,
     },
     result,

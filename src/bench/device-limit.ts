@@ -28,13 +28,22 @@ export async function deviceLimit(
   bytes: number,
   signal: AbortSignal,
 ): Promise<DeviceSample> {
-  const [source, target] = [join(sourceRoot, PROBE), join(targetRoot, `${PROBE}-written`)]
-  const measure = limitProgram() === 'fio' ? fio : dd
+  return {
+    readBytesPerSecond: await deviceReadLimit(sourceRoot, bytes, signal),
+    writeBytesPerSecond: await deviceWriteLimit(targetRoot, bytes, signal),
+  }
+}
+
+/** Bytes per second at which the file that {@link writeProbeFile} wrote can be read past the page cache. */
+export function deviceReadLimit(root: string, bytes: number, signal: AbortSignal): Promise<number> {
+  return (limitProgram() === 'fio' ? fio : dd)('read', join(root, PROBE), bytes, signal)
+}
+
+/** Bytes per second at which a new file can be written past the page cache, fsync included. */
+export async function deviceWriteLimit(root: string, bytes: number, signal: AbortSignal): Promise<number> {
+  const target = join(root, `${PROBE}-written`)
   try {
-    return {
-      readBytesPerSecond: await measure('read', source, bytes, signal),
-      writeBytesPerSecond: await measure('write', target, bytes, signal),
-    }
+    return await (limitProgram() === 'fio' ? fio : dd)('write', target, bytes, signal)
   } finally {
     await rm(target, { force: true })
   }

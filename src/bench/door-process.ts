@@ -1,22 +1,43 @@
 import { openDoor } from '../api/front-door.ts'
+import { HttpHost } from '../api/http-host.ts'
 import { Log } from '../base/log.ts'
+import type { DoorArgument } from './servers.ts'
 
-/** The front door alone: no RPC stands behind it, and only one token is good. */
-const { file, token } = JSON.parse(process.argv[2] ?? '') as { file: string; token: string }
+/**
+ * The front door with hyper-express behind it, as a node has them, but with one good token, and one small answer to
+ * whatever is not a sector file.
+ */
+const { host, token, files } = JSON.parse(process.argv[2] ?? '') as DoorArgument
 
 const ttlMs = 3_600_000
+/** Above what any case opens: a door's own limits are not what is measured. */
+const CONNECTIONS = 1024
+const log = new Log({ format: 'text', level: 'warn' }).logger('door')
+const http = await HttpHost.listen({
+  log,
+  answer: async (request) => {
+    const { id } = JSON.parse(Buffer.from(await request.body()).toString('utf8')) as { id: number }
+    const body = JSON.stringify({ jsonrpc: '2.0', id, result: 'bench' })
+    return { status: 200, headers: { 'content-type': 'application/json' }, body }
+  },
+  admit: async () => ({ status: 404 }),
+  session: () => {
+    throw new Error('no socket was admitted')
+  },
+})
 const door = openDoor({
-  host: '127.0.0.1',
+  host,
   port: 0,
-  // The discard port: only sector files are asked for, so nothing goes through.
-  upstreamPort: 9,
+  upstreamPort: http.port,
   verifier: {
     verify: async (given) =>
       given === token ? { outcome: 'known', permissions: ['admin'], ttlMs } : { outcome: 'denied', ttlMs },
   },
-  log: new Log({ format: 'text', level: 'warn' }).logger('door'),
+  parallelTransfers: CONNECTIONS,
+  maxConnections: CONNECTIONS,
+  maxConnectionsPerAddress: CONNECTIONS,
+  log,
 })
-door.publications.publish('bench', 'sealed', 's-t01000-1', file)
-process.send?.(door.port)
-// An open door does not keep the process alive; the channel to the parent does, and ends with it.
+for (const { type, name, path } of files) door.publications.publish('bench', type, name, path)
 process.on('disconnect', () => process.exit())
+process.send?.(door.port)

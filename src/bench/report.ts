@@ -1,9 +1,8 @@
 import { formatBytes } from '../base/bytes.ts'
 import type { CandidateReport, FinalizeReport } from './finalize.ts'
-import type { FilesystemFacts, Machine } from './machine.ts'
-import type { ServeReport, ServeSample } from './serve.ts'
+import { aligned, busy, filesystemLine, lines, machineLine, spread, times } from './report-parts.ts'
 import type { StatLatencyReport } from './stat-latency.ts'
-import { type Summary, summarize } from './statistics.ts'
+import { summarize } from './statistics.ts'
 
 export function formatFinalize(report: FinalizeReport): string {
   const { options, rounds, bytes, dataBytes } = report
@@ -46,7 +45,6 @@ function candidateRow(candidate: CandidateReport): string[] {
 
 function toCp({ name, ratiosToCp: { speed, processCpu, machineCpu } }: CandidateReport): string[] {
   if (speed === null) return []
-  const times = (summary: Summary | null) => (summary === null ? 'too short' : spread(summary, 2))
   const cpu = `CPU ${times(processCpu)}, machine ${times(machineCpu)}`
   return [`${name.padEnd(8)} to cp: speed ${times(speed)}, ${cpu}`]
 }
@@ -80,111 +78,6 @@ export function formatStatLatency(report: StatLatencyReport): string {
   ])
 }
 
-export function formatServe(report: ServeReport): string {
-  const { options, rounds } = report
-  const bytes = options.sizeBytes * options.requests
-  return lines([
-    `serve: ${options.requests} × ${formatBytes(options.sizeBytes)} over loopback, one connection, ${rounds.length} interleaved rounds, ${options.file} file`,
-    machineLine(report.machine),
-    `file on  ${filesystemLine(report.filesystem)}`,
-    `network  congestion control ${report.machine.congestionControl} on both; a Node process receives`,
-    '',
-    ...table('sealyard front door', report.peer, rounds, bytes, 'file left in page cache'),
-    '',
-    ...ratios(report),
-    ...pacing(report),
-    ...busy(report.machine),
-  ])
-}
-
-/** Half of what the machine can do, done by others, is more than most differences. */
-function busy({ load, cores }: Machine): string[] {
-  if (load <= cores / 2) return []
-  return [
-    '',
-    `Load ${load.toFixed(1)} on ${cores} cores: something else is running, so look at the spread before the ratio.`,
-  ]
-}
-
-/** BBR sends by timers of the kernel, whose time no process is charged for. */
-function pacing({ machine }: ServeReport): string[] {
-  if (machine.congestionControl !== 'bbr') return []
-  return [
-    '',
-    "With bbr part of the sending is in no server's CPU time: compare the whole machine, when it is quiet.",
-  ]
-}
-
-function machineLine({ cpu, cores, memoryBytes, kernel, virtual, load }: Machine): string {
-  const kind = virtual ? ', virtual machine (memory primed before each sample)' : ''
-  const facts = `${cores} cores, ${formatBytes(memoryBytes)}, Linux ${kernel}${kind}, load ${load.toFixed(1)}`
-  return `machine  ${cpu}, ${facts}`
-}
-
-function filesystemLine({ directory, type, device }: FilesystemFacts): string {
-  return `${directory} (${type} on ${device})`
-}
-
-interface Round {
-  readonly ours: ServeSample
-  readonly peer: ServeSample
-}
-
-function table(ours: string, peer: string, rounds: readonly Round[], bytes: number, cache: string): string[] {
-  const rows = [
-    ['', 'seconds', 'GB/s', 'CPU s/GiB', 'whole machine', cache],
-    row(
-      ours,
-      rounds.map((round) => round.ours),
-      bytes,
-    ),
-    row(
-      peer,
-      rounds.map((round) => round.peer),
-      bytes,
-    ),
-  ]
-  return aligned(rows)
-}
-
-function aligned(rows: readonly string[][]): string[] {
-  const width = (column: number) => Math.max(...rows.map((cells) => cells[column]?.length ?? 0))
-  return rows.map((cells) =>
-    cells
-      .map((cell, column) => cell.padEnd(width(column)))
-      .join('   ')
-      .trimEnd(),
-  )
-}
-
-function row(label: string, samples: readonly ServeSample[], bytes: number): string[] {
-  const seconds = summarize(samples.map((sample) => sample.seconds))
-  const perGiB = (value: 'cpuSeconds' | 'machineCpuSeconds') =>
-    spread(summarize(samples.map((sample) => sample[value] / (bytes / 2 ** 30))), 2)
-  const cached = samples.flatMap(({ cachedBytes }) => cachedBytes ?? [])
-  return [
-    label,
-    spread(seconds, 3),
-    (bytes / 1e9 / seconds.median).toFixed(2),
-    perGiB('cpuSeconds'),
-    perGiB('machineCpuSeconds'),
-    cached.length === 0 ? 'unknown (fincore is missing)' : formatBytes(summarize(cached).median),
-  ]
-}
-
-/** `0.412 (0.398–0.451)`: the median, and the least and the most. */
-function spread({ median, min, max }: Summary, digits: number): string {
-  return `${median.toFixed(digits)} (${min.toFixed(digits)}–${max.toFixed(digits)})`
-}
-
-function ratios({ speed, cpu, machineCpu, peer }: ServeReport): string[] {
-  const times = (summary: Summary | null) =>
-    summary === null
-      ? 'too short to be measured; take a larger --size'
-      : `${spread(summary, 2)} times that of ${peer}`
-  return [`speed    ${times(speed)}`, `CPU      ${times(cpu)}`, `machine  ${times(machineCpu)}`]
-}
-
 function hint({ from, to, options, candidates }: FinalizeReport): string[] {
   const method = candidates.find(({ name }) => name === 'sealyard')?.method
   if (options.method === 'copy' && from.device === to.device) {
@@ -195,8 +88,4 @@ function hint({ from, to, options, candidates }: FinalizeReport): string[] {
   }
   if (method !== 'rename' && method !== 'clone') return []
   return ['', `No byte was copied (${method}): the ratio says what it saves, not how fast anything is.`]
-}
-
-function lines(all: readonly string[]): string {
-  return `${all.join('\n')}\n`
 }

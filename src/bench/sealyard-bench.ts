@@ -4,11 +4,23 @@ import { parseBytes } from '../base/bytes.ts'
 import { describeError, isSealyardError } from '../base/errors.ts'
 import { CANDIDATES, type CandidateName, installedCandidates } from './candidates.ts'
 import { benchError } from './errors.ts'
+import {
+  benchFetches,
+  FETCH_CANDIDATES,
+  type FetchCandidateName,
+  type FetchOptions,
+  installedClients,
+} from './fetch.ts'
 import { benchFinalize, type FinalizeOptions } from './finalize.ts'
 import { SCENARIOS } from './layouts.ts'
-import { formatFinalize, formatServe, formatStatLatency } from './report.ts'
-import { benchServe, type ServeOptions } from './serve.ts'
-import { SERVE_PEERS } from './servers.ts'
+import { NETWORKS } from './network.ts'
+import { formatFinalize, formatStatLatency } from './report.ts'
+import { formatFetch } from './report-fetch.ts'
+import { formatServe } from './report-serve.ts'
+import { benchServe } from './serve.ts'
+import { SERVE_CASES } from './serve-cases.ts'
+import type { ServeOptions } from './serve-rounds.ts'
+import { installedServers, SERVE_CANDIDATES, type ServeCandidateName } from './servers.ts'
 import { benchStatLatency } from './stat-latency.ts'
 
 /** What is wrong with the command line, and not with this machine. */
@@ -27,10 +39,15 @@ interface FromTo {
   target?: string
 }
 
+/** Each has a file of its own, and nginx takes 1024 in all. */
+const MOST_CONNECTIONS = 256
+
 const interrupted = new AbortController()
 
 const bench = new Command('sealyard-bench')
-  .description('How fast this machine moves and serves sector files, beside what would be used instead')
+  .description(
+    'How fast this machine moves, serves and fetches sector files, beside what would be used instead',
+  )
   .exitOverride()
   .showHelpAfterError("(try 'sealyard-bench --help')")
 
@@ -44,11 +61,7 @@ type FinalizeFlags = Flags &
 addFromTo(addCommon(bench.command('finalize')))
   .description('copy a sector file to its store, by the mover and by what is used instead')
   .addOption(choice('--source-state <state>', 'of the source in the page cache', ['cold', 'hot'], 'cold'))
-  .option(
-    '--candidates <names>',
-    `of ${CANDIDATES.join(',')} (default: all that are installed)`,
-    candidateNames,
-  )
+  .addOption(names('--candidates <names>', 'default: all that are installed', CANDIDATES))
   .addOption(choice('--scenario <name>', 'what is moved; sector sizes are real ones', SCENARIOS, 'file'))
   .addOption(
     choice(
@@ -82,21 +95,46 @@ addFromTo(addCommon(bench.command('stat-latency')))
     print(flags, await benchStatLatency(options, interrupted.signal), formatStatLatency)
   })
 
-addCommon(bench.command('serve'))
-  .description('serve a file over loopback, by the front door and by nginx or Node')
-  .option('--directory <dir>', 'where its scratch directory is made and removed', tmpdir())
-  .addOption(
-    new Option('--peer <server>', 'compare with; auto: nginx where it is installed, else node')
-      .choices(['auto', ...SERVE_PEERS])
-      .default('auto'),
+type ServeFlags = Flags &
+  Pick<ServeOptions, 'directory' | 'cases' | 'state' | 'network'> & {
+    candidates?: ServeCandidateName[]
+    connections?: number[]
+    congestionControl?: string
+    control?: true
+  }
+
+addDirectory(addCommon(bench.command('serve')))
+  .description('serve files and the tar of a cache directory, by the front door and by other servers')
+  .option(
+    '--connections <n,…>',
+    'at a time (default: 1,8,64 for file, 16 for small, 1 for tar)',
+    connectionCounts,
   )
-  .option('--requests <n>', 'downloads in a row that make one sample', wholeNumber, 4)
-  .option('--cold', 'begin each sample without the file in the page cache (then --requests 1 says most)')
-  .action(async (flags: Flags & Pick<ServeOptions, 'peer' | 'requests' | 'directory'> & { cold?: true }) => {
-    const { size, rounds, directory, peer, requests } = flags
-    const file = flags.cold ? 'cold' : 'hot'
-    const options: ServeOptions = { sizeBytes: size, rounds, directory, peer, requests, file }
+  .addOption(names('--cases <names>', 'what is served', SERVE_CASES).default([...SERVE_CASES], 'all'))
+  .addOption(choice('--state <state>', 'of the files in the page cache', ['hot', 'cold'], 'hot'))
+  .addOption(names('--candidates <names>', 'default: all that are installed', SERVE_CANDIDATES))
+  .addOption(choice('--network <network>', 'veth: two network namespaces, as root', NETWORKS, 'loopback'))
+  .option('--congestion-control <name>', "of all servers, with --network veth (default: the system's)")
+  .option('--control', 'how long small calls take on the same port, idle and while 8 connections download')
+  .action(async (flags: ServeFlags) => {
+    const { size, rounds, directory, cases, state, network, connections, congestionControl, control } = flags
+    const options: ServeOptions = {
+      ...{ directory, sizeBytes: size, rounds, cases, state, network },
+      candidates: flags.candidates ?? installedServers(),
+      connections: connections ?? null,
+      congestionControl: congestionControl ?? null,
+      control: control ?? false,
+    }
     print(flags, await benchServe(options, interrupted.signal), formatServe)
+  })
+
+addDirectory(addCommon(bench.command('fetch')))
+  .description('fetch a file to disk from one local server, as daemons do and by what is used instead')
+  .addOption(names('--candidates <names>', 'default: all that are installed', FETCH_CANDIDATES))
+  .action(async (flags: Flags & { directory: string; candidates?: FetchCandidateName[] }) => {
+    const { size, rounds, directory, candidates = installedClients() } = flags
+    const options: FetchOptions = { directory, sizeBytes: size, rounds, candidates }
+    print(flags, await benchFetches(options, interrupted.signal), formatFetch)
   })
 
 function addCommon(command: Command): Command {
@@ -105,6 +143,10 @@ function addCommon(command: Command): Command {
     .option('--size <size>', 'of each file, or of the sector', fileSize, fileSize('512MiB'))
     .option('--rounds <n>', 'each measures all of them once', wholeNumber, 5)
     .option('--json', 'print everything that was measured as JSON')
+}
+
+function addDirectory(command: Command): Command {
+  return command.option('--directory <dir>', 'where its scratch directory is made and removed', tmpdir())
 }
 
 function addFromTo(command: Command): Command {
@@ -117,10 +159,20 @@ function choice(flags: string, words: string, choices: readonly string[], otherw
   return new Option(flags, words).choices(choices).default(otherwise)
 }
 
-function candidateNames(text: string): CandidateName[] {
-  const names = text.split(',').map((name) => CANDIDATES.find((each) => each === name))
-  if (names.every((name) => name !== undefined)) return [...new Set(names)]
-  throw benchError('USAGE', `--candidates ${text}: take some of ${CANDIDATES.join(',')}`)
+/** A flag that takes some of `known`, with commas between them. */
+function names<Name extends string>(flags: string, words: string, known: readonly Name[]): Option {
+  const [flag] = flags.split(' ')
+  return new Option(flags, `${words}; of ${known.join(',')}`).argParser((text: string): Name[] => {
+    const found = text.split(',').map((name) => known.find((each) => each === name))
+    if (found.every((name) => name !== undefined)) return [...new Set(found)]
+    throw benchError('USAGE', `${flag} ${text}: take some of ${known.join(',')}`)
+  })
+}
+
+function connectionCounts(text: string): number[] {
+  const counts = text.split(',').map(wholeNumber)
+  if (counts.every((count) => count <= MOST_CONNECTIONS)) return [...new Set(counts)]
+  throw benchError('USAGE', `--connections ${text}: take at most ${MOST_CONNECTIONS} at a time`)
 }
 
 function fileSize(text: string): number {

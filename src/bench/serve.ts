@@ -1,125 +1,121 @@
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { type Cost, measureCost } from './cpu.ts'
+import { type ControlReport, controlCase, measureControl } from './control.ts'
+import { limitProgram, writeProbeFile } from './device-limit.ts'
 import { benchError } from './errors.ts'
 import { describeFilesystem, describeMachine, type FilesystemFacts, type Machine } from './machine.ts'
-import { cachedBytes, dropCached, primeMemory, warmUp } from './page-cache.ts'
-import { makeScratch, removeScratch, writeSectorFile } from './scratch.ts'
-import { type ServePeerName, startDoor, startPeer, type TestServer } from './servers.ts'
-import { download } from './sink.ts'
-import { compareRounds, type Ratios } from './statistics.ts'
+import { type Network, openNetwork } from './network.ts'
+import { makeScratch, removeScratch } from './scratch.ts'
+import { bytesOfCases, casesOf, type ServeCase, writeCases } from './serve-cases.ts'
+import { type CaseRatios, type CaseReport, reportOfCase } from './serve-report.ts'
+import { type Ground, measureCase, probeBytes, type ServeOptions } from './serve-rounds.ts'
+import { startServer, type TestServer } from './servers.ts'
+import { openSink, type Sink } from './sink.ts'
+import { type Summary, summarize } from './statistics.ts'
 
-export interface ServeOptions {
-  readonly sizeBytes: number
-  readonly rounds: number
-  readonly directory: string
-  /** `auto`: nginx where it is installed, else Node. */
-  readonly peer: ServePeerName | 'auto'
-  /** Downloads in a row that make one sample. */
-  readonly requests: number
-  /** Whether the file is in the page cache when a sample begins. */
-  readonly file: 'cold' | 'hot'
-}
-
-/** Some downloads in a row from one server; its CPU is the server's, all its threads. */
-export interface ServeSample extends Cost {
-  /** What of the file is in the page cache afterwards; null where that cannot be told. */
-  readonly cachedBytes: number | null
-}
-
-export interface ServeReport extends Ratios {
+export interface ServeReport {
   readonly command: 'serve'
   readonly machine: Machine
   readonly filesystem: FilesystemFacts
   readonly options: ServeOptions
-  readonly peer: string
-  readonly rounds: readonly { readonly ours: ServeSample; readonly peer: ServeSample }[]
+  readonly rounds: number
+  /** The same for all servers. */
+  readonly congestionControl: string
+  readonly cases: readonly CaseReport[]
+  /** By case, as `file-8`, and peer: ours to its. */
+  readonly ratios: Readonly<Record<string, CaseRatios>>
+  /** What the disk gives past the page cache; null unless files were cold. */
+  readonly limit: { readonly program: string; readonly readBytesPerSecond: Summary } | null
+  /** Null unless it was asked for. */
+  readonly control: ControlReport | null
 }
 
-/** Below the document root, and the address on both servers. */
-const FILE = 'remote/sealed/s-t01000-1'
-
-interface Ground {
-  readonly options: ServeOptions
-  readonly virtual: boolean
-  readonly file: string
-  readonly token: string
-  readonly signal: AbortSignal
-}
-
-/** Downloads a file from our door and from the peer, in turn. @throws BenchError; leaves nothing behind */
+/**
+ * Downloads the same from our door and from each peer, in turn, round by round.
+ * @throws BenchError; leaves nothing behind
+ */
 export async function benchServe(options: ServeOptions, signal: AbortSignal): Promise<ServeReport> {
+  if (options.control && !options.candidates.includes('sealyard')) {
+    throw benchError('USAGE', '--control needs sealyard among --candidates')
+  }
   const machine = describeMachine()
-  const scratch = await makeScratch(options.directory, options.sizeBytes)
-  const servers: TestServer[] = []
+  const scratch = await makeScratch(options.directory, spaceNeeded(options))
+  const open: { close(): Promise<void> }[] = []
   try {
-    const ground = {
-      options,
-      virtual: machine.virtual,
-      file: join(scratch, 'docs', FILE),
-      token: randomBytes(32).toString('base64url'),
-      signal,
-    }
-    await writeSectorFile(ground.file, options.sizeBytes, [{ at: 0, bytes: options.sizeBytes }], signal)
-    const place = { scratch, file: ground.file, path: `/${FILE}`, token: ground.token, signal }
-    const ours = await startDoor(place)
-    servers.push(ours)
-    const peer = await startPeer(options.peer, place)
-    servers.push(peer)
-    await compareBodies(ground, ours, peer)
-    const rounds = await measure(ground, ours, peer)
+    const network = await openNetwork(options.network, options.congestionControl, signal)
+    open.push(network)
+    const sink = await openSink(network, signal)
+    open.push(sink)
+    const root = join(scratch, 'docs')
+    const cases = casesOf(options, root)
+    const ground = await prepare(options, { scratch, root, network, sink, cases, open }, signal)
     return {
       command: 'serve',
       machine,
       filesystem: describeFilesystem(options.directory),
       options,
-      peer: peer.label,
-      rounds,
-      ...compareRounds(rounds),
+      rounds: options.rounds,
+      congestionControl: network.congestionControl,
+      ...(await measure(ground, cases)),
     }
   } finally {
-    for (const server of servers) await server.stop()
+    for (const each of open.reverse()) await each.close()
     await removeScratch(scratch)
   }
 }
 
-/** A server that is fast because it sends something else is no server. */
-async function compareBodies({ options, token, signal }: Ground, ...servers: TestServer[]): Promise<void> {
-  const digests: string[] = []
-  for (const { port, label } of servers) {
-    const sunk = await download({ port, path: `/${FILE}`, token, requests: 1, digest: true }, signal)
-    if (sunk.bytes !== options.sizeBytes) {
-      throw benchError('PEER_FAILED', `${label} sent ${sunk.bytes} bytes instead of ${options.sizeBytes}`)
-    }
-    digests.push(sunk.digest ?? '')
-  }
-  if (new Set(digests).size !== 1) throw benchError('PEER_FAILED', 'the two servers sent different bodies')
+function spaceNeeded(options: ServeOptions): number {
+  const probe = options.state === 'cold' ? probeBytes(options) : 0
+  return bytesOfCases(options) + probe + (options.control ? options.sizeBytes : 0)
 }
 
-async function measure(ground: Ground, ours: TestServer, peer: TestServer): Promise<ServeReport['rounds']> {
-  const rounds: { ours: ServeSample; peer: ServeSample }[] = []
-  // The first round lets servers settle and does not count.
-  for (let round = 0; round <= ground.options.rounds; round++) {
-    const first = round % 2 === 0 ? await sample(ground, ours) : null
-    const other = await sample(ground, peer)
-    const each = { ours: first ?? (await sample(ground, ours)), peer: other }
-    if (round > 0) rounds.push(each)
-  }
-  return rounds
+interface Place {
+  readonly scratch: string
+  readonly root: string
+  readonly network: Network
+  readonly sink: Sink
+  readonly cases: readonly ServeCase[]
+  /** Takes what has to be closed at the end. */
+  readonly open: { close(): Promise<void> }[]
 }
 
-async function sample(
-  { options, virtual, file, token, signal }: Ground,
-  server: TestServer,
-): Promise<ServeSample> {
-  await (options.file === 'hot' ? warmUp(file, signal) : dropCached(file, signal))
-  if (virtual && options.file === 'cold') await primeMemory(options.sizeBytes + 2 ** 26, signal)
-  const order = { port: server.port, path: `/${FILE}`, token, requests: options.requests, digest: false }
-  const { cost, result } = await measureCost(server.pid, () => download(order, signal))
-  const wanted = options.sizeBytes * options.requests
-  if (result.bytes !== wanted) {
-    throw benchError('PEER_FAILED', `${server.label} sent ${result.bytes} of ${wanted} bytes`)
+async function prepare(
+  options: ServeOptions,
+  { scratch, root, network, sink, cases, open }: Place,
+  signal: AbortSignal,
+): Promise<Ground> {
+  const all = options.control ? [...cases, controlCase(options, root)] : cases
+  const files = await writeCases(all, options.sizeBytes, root, signal)
+  if (options.state === 'cold') await writeProbeFile(scratch, probeBytes(options), signal)
+  const token = randomBytes(32).toString('base64url')
+  const servers: TestServer[] = []
+  for (const name of options.candidates) {
+    const server = await startServer(name, { network, root, token, files, scratch }, signal)
+    servers.push(server)
+    open.push({ close: () => server.stop() })
   }
-  // The receiver's own clock leaves out how long it took to start.
-  return { ...cost, seconds: result.seconds, cachedBytes: await cachedBytes([file], signal) }
+  const { virtual } = describeMachine()
+  return { options, virtual, scratch, root, network, sink, servers, token, signal }
+}
+
+async function measure(
+  ground: Ground,
+  cases: readonly ServeCase[],
+): Promise<Pick<ServeReport, 'cases' | 'ratios' | 'limit' | 'control'>> {
+  const reports: CaseReport[] = []
+  const ratios: Record<string, CaseRatios> = {}
+  const limits: number[] = []
+  for (const each of cases) {
+    const measured = await measureCase(ground, each)
+    const { report, ratios: own } = reportOfCase(each, measured)
+    reports.push(report)
+    ratios[`${each.name}-${each.connections}`] = own
+    limits.push(...measured.limits)
+  }
+  return {
+    cases: reports,
+    ratios,
+    limit: limits.length === 0 ? null : { program: limitProgram(), readBytesPerSecond: summarize(limits) },
+    control: ground.options.control ? await measureControl(ground) : null,
+  }
 }

@@ -1,126 +1,76 @@
-import { spawn } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
-import { connect, createServer } from 'node:net'
-import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
+import type { SectorFileType } from '../sectors/file-types.ts'
 import { startEntry } from './child-entry.ts'
-import { benchError } from './errors.ts'
-import { findProgram, needProgram } from './programs.ts'
+import type { Network } from './network.ts'
+import { startNginx } from './nginx.ts'
+import { findProgram } from './programs.ts'
 
-export const SERVE_PEERS = ['nginx', 'node'] as const
-export type ServePeerName = (typeof SERVE_PEERS)[number]
+export const SERVE_CANDIDATES = ['sealyard', 'nginx', 'node', 'hyper-express'] as const
+export type ServeCandidateName = (typeof SERVE_CANDIDATES)[number]
 
-/** What is served, and where a server may keep its own files. */
-export interface ServedFile {
-  readonly scratch: string
-  readonly file: string
-  /** Its address on the server. */
+/** What a door is told to serve. */
+export interface PublishedFile {
+  readonly type: SectorFileType
+  readonly name: string
   readonly path: string
-  readonly token: string
-  readonly signal: AbortSignal
 }
 
-/** A server that runs on loopback, in a process of its own. */
+export interface DoorArgument {
+  readonly host: string
+  readonly token: string
+  readonly files: readonly PublishedFile[]
+}
+
+export interface RootArgument {
+  readonly host: string
+  readonly root: string
+}
+
+/** What all of them serve; the others take every file below the root. */
+export interface ServedFiles {
+  readonly network: Network
+  readonly root: string
+  readonly token: string
+  readonly files: readonly PublishedFile[]
+  /** Where a server may keep its own files. */
+  readonly scratch: string
+}
+
+/** A server in a process of its own. */
 export interface TestServer {
+  readonly name: ServeCandidateName
   readonly label: string
   readonly port: number
   readonly pid: number
   stop(): Promise<void>
 }
 
-export function startDoor(served: ServedFile): Promise<TestServer> {
-  return startOwn('sealyard front door', 'door-process', served)
+const LABELS: Readonly<Record<ServeCandidateName, string>> = {
+  sealyard: 'sealyard front door',
+  nginx: 'nginx, sendfile',
+  node: 'Node http, createReadStream().pipe()',
+  'hyper-express': 'hyper-express, response.stream()',
 }
 
-/** @throws BenchError NO_PEER */
-export function startPeer(name: ServePeerName | 'auto', served: ServedFile): Promise<TestServer> {
-  const useNginx = name === 'nginx' || (name === 'auto' && findProgram('nginx') !== null)
-  return useNginx
-    ? startNginx(served)
-    : startOwn('Node http, createReadStream().pipe()', 'node-process', served)
+/** All that are installed; for who names none. */
+export function installedServers(): ServeCandidateName[] {
+  return SERVE_CANDIDATES.filter((name) => name !== 'nginx' || findProgram(name) !== null)
 }
 
-async function startOwn(
-  label: string,
-  entry: string,
-  { signal, file, path, token }: ServedFile,
+/** @throws BenchError NO_PEER, PEER_FAILED */
+export async function startServer(
+  name: ServeCandidateName,
+  served: ServedFiles,
+  signal: AbortSignal,
 ): Promise<TestServer> {
-  const child = await startEntry(entry, { file, path, token }, signal)
-  return { label, port: Number(child.answer), pid: child.pid, stop: () => child.stop() }
+  return { name, label: LABELS[name], ...(await started(name, served, signal)) }
 }
 
-async function startNginx({ scratch, signal }: ServedFile): Promise<TestServer> {
-  const nginx = needProgram('nginx', 'install it, or take --peer node')
-  const port = await freePort()
-  await writeFile(join(scratch, 'nginx.conf'), nginxConfiguration(port))
-  // Paths in the configuration are relative to -p, whatever letters the directory has.
-  const child = spawn(nginx, ['-p', scratch, '-c', 'nginx.conf', '-e', 'nginx-error.log'], {
-    stdio: 'ignore',
-  })
-  let status: string | null = null
-  const ended = new Promise<void>((resolve) => {
-    const end = (how: string) => {
-      status = how
-      resolve()
-    }
-    child.once('exit', (code) => end(`ended with status ${code}`))
-    child.once('error', (error) => end(error.message))
-  })
-  const stop = async () => {
-    child.kill()
-    await ended
-  }
-  const until = performance.now() + 5000
-  while (!(await answers(port))) {
-    if (status === null && performance.now() < until && !signal.aborted) await pause(20)
-    else {
-      await stop()
-      signal.throwIfAborted()
-      throw benchError('PEER_FAILED', `nginx did not start: ${status ?? 'nothing listens'}`)
-    }
-  }
-  return { label: 'nginx, sendfile', port, pid: child.pid ?? 0, stop }
-}
-
-/** One process and no log, so that its CPU is what serving costs; its other settings are as it ships, with sendfile. */
-function nginxConfiguration(port: number): string {
-  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-  return `daemon off;
-master_process off;
-worker_processes 1;
-pid nginx.pid;
-events { worker_connections 64; }
-http {
-  access_log off;
-  sendfile on;
-  sendfile_max_chunk 2m;
-  default_type application/octet-stream;
-  ${temporary.map((name) => `${name}_temp_path nginx-${name};`).join('\n  ')}
-  server { listen 127.0.0.1:${port}; root docs; }
-}
-`
-}
-
-/** nginx cannot say which port it was given, so it is told one that was free a moment ago. */
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', resolve)
-  })
-  const address = server.address()
-  await new Promise((resolve) => server.close(resolve))
-  return typeof address === 'object' && address !== null ? address.port : 0
-}
-
-function answers(port: number): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1')
-    const tell = (does: boolean) => {
-      socket.destroy()
-      resolve(does)
-    }
-    socket.once('connect', () => tell(true))
-    socket.once('error', () => tell(false))
-  })
+async function started(name: ServeCandidateName, served: ServedFiles, signal: AbortSignal) {
+  const { network, root, token, files, scratch } = served
+  const { host, serverSide: prefix } = network
+  if (name === 'nginx') return startNginx({ host, root, scratch, prefix }, signal)
+  const [entry, argument]: [string, DoorArgument | RootArgument] =
+    name === 'sealyard' ? ['door-process', { host, token, files }] : [`${name}-process`, { host, root }]
+  const child = await startEntry(entry, argument, signal, prefix)
+  return { port: Number(child.answer), pid: child.pid, stop: () => child.stop() }
 }

@@ -1,76 +1,58 @@
 import { createHash, type Hash } from 'node:crypto'
-import { connect } from 'node:net'
+import { closeSync, openSync, writeSync } from 'node:fs'
 import { describeError } from '../base/errors.ts'
 import type { SinkOrder, Sunk } from './sink.ts'
+import { SinkConnection } from './sink-connection.ts'
 
-/** Node's own HTTP client would be the slowest part by far; this reads into one buffer. */
-const BUFFER_BYTES = 2 ** 20
+let isStopped = false
 
-/** What has come of one answer. */
-class Answer {
-  bytes = 0
-  #head = ''
-  #length: number | null = null
-  readonly #hash: Hash | null
-
-  constructor(hash: Hash | null) {
-    this.#hash = hash
-  }
-
-  take(part: Buffer): void {
-    if (this.#length === null) this.#takeHead(part)
-    else {
-      this.#hash?.update(part)
-      this.bytes += part.length
+async function receive(order: SinkOrder): Promise<Sunk> {
+  isStopped = false
+  const hash: Hash | null = order.digest ? createHash('sha256') : null
+  const file = order.saveTo === null ? null : openSync(order.saveTo, 'wx', 0o644)
+  const take =
+    hash === null && file === null
+      ? null
+      : (part: Buffer) => {
+          hash?.update(part)
+          if (file !== null) writeSync(file, part)
+        }
+  let [bytes, begunRequests, requests] = [0, 0, 0]
+  const ask = async () => {
+    const connection = new SinkConnection(order, take)
+    try {
+      while (!isStopped && (order.requests === null || begunRequests < order.requests)) {
+        const path = order.paths[begunRequests++ % order.paths.length] ?? ''
+        // Not in one with the addition, which would forget what others added meanwhile.
+        const received = await connection.get(path)
+        bytes += received
+        requests++
+      }
+    } finally {
+      connection.close()
     }
   }
-
-  #takeHead(part: Buffer): void {
-    this.#head += part.toString('latin1')
-    const end = this.#head.indexOf('\r\n\r\n')
-    if (end === -1) return
-    const found = /^HTTP\/1\.1 200 [\s\S]*\r\ncontent-length: (\d+)/i.exec(this.#head.slice(0, end))
-    this.#length = Number(found?.[1] ?? Number.NaN)
-    this.take(Buffer.from(this.#head.slice(end + 4), 'latin1'))
-  }
-
-  /** @returns bytes of the body, which must be as long as its head says */
-  whole(): number {
-    if (this.#length === this.bytes) return this.bytes
-    throw new Error(`${this.bytes} bytes came of ${this.#length ?? 'no'}: ${this.#head.split('\r\n')[0]}`)
-  }
-}
-
-async function downloadOnce(order: SinkOrder, hash: Hash | null): Promise<number> {
-  const answer = new Answer(hash)
-  const buffer = Buffer.allocUnsafe(BUFFER_BYTES)
-  await new Promise<void>((resolve, reject) => {
-    const callback = (read: number) => {
-      answer.take(buffer.subarray(0, read))
-      return true
-    }
-    const socket = connect({ host: '127.0.0.1', port: order.port, onread: { buffer, callback } })
-    socket.on('error', reject)
-    socket.on('close', () => resolve())
-    socket.write(
-      `GET ${order.path} HTTP/1.1\r\nHost: 127.0.0.1:${order.port}\r\n` +
-        `Authorization: Bearer ${order.token}\r\nConnection: close\r\n\r\n`,
-    )
-  })
-  return answer.whole()
-}
-
-async function sink(order: SinkOrder): Promise<Sunk> {
-  const hash = order.digest ? createHash('sha256') : null
   const begun = performance.now()
-  let bytes = 0
-  for (let request = 0; request < order.requests; request++) bytes += await downloadOnce(order, hash)
-  return { bytes, seconds: (performance.now() - begun) / 1000, digest: hash?.digest('hex') ?? null }
+  try {
+    await Promise.all(Array.from({ length: order.connections }, ask))
+  } finally {
+    // Else the other connections would go on after one has failed.
+    isStopped = true
+    if (file !== null) closeSync(file)
+  }
+  return { bytes, requests, seconds: (performance.now() - begun) / 1000, digest: hash?.digest('hex') ?? null }
 }
 
-// The parent ends this process: until then the message may still be on its way.
-try {
-  process.send?.(await sink(JSON.parse(process.argv[2] ?? '') as SinkOrder))
-} catch (error) {
-  process.send?.(describeError(error))
-}
+process.on('message', async (message: SinkOrder | 'stop') => {
+  if (message === 'stop') {
+    isStopped = true
+    return
+  }
+  try {
+    process.send?.(await receive(message))
+  } catch (error) {
+    process.send?.(describeError(error))
+  }
+})
+process.on('disconnect', () => process.exit())
+process.send?.('ready')

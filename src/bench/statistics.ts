@@ -1,5 +1,3 @@
-import type { Cost } from './cpu.ts'
-
 /** The middle of some rounds, and how far they lie apart. */
 export interface Summary {
   readonly median: number
@@ -32,24 +30,4 @@ export function percentile(values: readonly number[], percent: number): number {
 export function summarizeRatios(over: readonly number[], under: readonly number[]): Summary | null {
   const ratios = over.map((value, round) => value / (under[round] ?? Number.NaN))
   return ratios.every(Number.isFinite) ? summarize(ratios) : null
-}
-
-/** Ours beside the peer's, round by round; null where the rounds are too short for that. */
-export interface Ratios {
-  /** How many times as fast we were. */
-  readonly speed: Summary | null
-  /** Our CPU time by the peer's. */
-  readonly cpu: Summary | null
-  /** The whole machine's CPU time during our part by that during the peer's. */
-  readonly machineCpu: Summary | null
-}
-
-export function compareRounds(rounds: readonly { readonly ours: Cost; readonly peer: Cost }[]): Ratios {
-  const column = (side: 'ours' | 'peer', value: keyof Cost) => rounds.map((round) => round[side][value])
-  const oursByPeers = (value: keyof Cost) => summarizeRatios(column('ours', value), column('peer', value))
-  return {
-    speed: summarizeRatios(column('peer', 'seconds'), column('ours', 'seconds')),
-    cpu: oursByPeers('cpuSeconds'),
-    machineCpu: oursByPeers('machineCpuSeconds'),
-  }
 }

@@ -1,47 +1,11 @@
-import { execFile, spawn } from 'node:child_process'
-import { mkdtempSync, readdirSync, rmSync, watch } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { spawn } from 'node:child_process'
+import { readdirSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { FinalizeReport } from '../../src/bench/finalize.ts'
 import { findProgram } from '../../src/bench/programs.ts'
-import type { ServeReport } from '../../src/bench/serve.ts'
 import type { StatLatencyReport } from '../../src/bench/stat-latency.ts'
-import { skipUnless } from '../skip.ts'
-import { TOP } from '../source-files.ts'
-
-const PROGRAM = join(TOP, 'bin', 'sealyard-bench')
-const SMALL = ['--size', '1MiB', '--rounds', '2']
-
-function makeDirectory(t: ExecutionContext): string {
-  const directory = mkdtempSync(join(tmpdir(), 'sealyard-bench-test-'))
-  t.teardown(() => rmSync(directory, { recursive: true, force: true }))
-  return directory
-}
-
-interface Ended {
-  readonly status: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-function bench(...args: string[]): Promise<Ended> {
-  return new Promise((resolve) => {
-    const child = execFile(process.execPath, [PROGRAM, ...args], (_error, stdout, stderr) => {
-      resolve({ status: child.exitCode, stdout, stderr })
-    })
-  })
-}
-
-/** Runs it in a directory that must be empty afterwards. */
-async function tidyBench(t: ExecutionContext, flag: string, ...args: string[]): Promise<string> {
-  const directory = makeDirectory(t)
-  const { status, stdout, stderr } = await bench(...args, flag, directory)
-  t.is(stderr, '')
-  t.is(status, 0)
-  t.deepEqual(readdirSync(directory), [])
-  return stdout
-}
+import { bench, makeDirectory, PROGRAM, SMALL, tidyBench } from './run-bench.ts'
 
 async function finalized(t: ExecutionContext, ...args: string[]): Promise<FinalizeReport> {
   return JSON.parse(await tidyBench(t, '--source', 'finalize', ...args, '--json')) as FinalizeReport
@@ -123,31 +87,6 @@ test('stat-latency measures what waits while copies run', async (t) => {
   }
 })
 
-test('serve measures the front door beside Node', async (t) => {
-  const stdout = await tidyBench(
-    t,
-    '--directory',
-    'serve',
-    ...SMALL,
-    '--requests',
-    '2',
-    '--peer',
-    'node',
-    '--json',
-  )
-  const report = JSON.parse(stdout) as ServeReport
-  t.regex(report.peer, /^Node http/)
-  t.is(report.rounds.length, 2, 'the round that lets servers settle is not among them')
-  t.true(report.speed !== null && report.speed.median > 0)
-  t.regex(await tidyBench(t, '--directory', 'serve', ...SMALL, '--peer', 'node', '--cold'), /cold file/)
-})
-
-test('serve measures the front door beside nginx', async (t) => {
-  if (skipUnless(t, findProgram('nginx') !== null, 'nginx is not installed (scripts/test-tools)')) return
-  const stdout = await tidyBench(t, '--directory', 'serve', ...SMALL, '--peer', 'nginx')
-  t.regex(stdout, /\nnginx, sendfile /)
-})
-
 test('what cannot be measured is said in one line', async (t) => {
   const directory = makeDirectory(t)
   const cases: [number, RegExp, ...string[]][] = [
@@ -172,6 +111,11 @@ test('what cannot be measured is said in one line', async (t) => {
     ],
     [2, /not a whole number/, 'finalize', '--rounds', '0'],
     [2, /take one from 2KiB to 1TiB/, 'serve', '--size', '1'],
+    [2, /take some of file,small,tar/, 'serve', '--cases', 'file,zip'],
+    [2, /--connections 1,1000: take at most 256/, 'serve', '--connections', '1,1000'],
+    [2, /take --network veth to choose one/, 'serve', '--congestion-control', 'reno'],
+    [2, /--control needs sealyard/, 'serve', '--control', '--candidates', 'node', '--size', '2KiB'],
+    [2, /take some of sealyard,curl,node/, 'fetch', '--candidates', 'wget'],
     [2, /take some of sealyard,cp,mv,rsync,node/, 'finalize', '--candidates', 'cp,ftp'],
     [2, /3145728 bytes does not exist; choose 2KiB/, 'finalize', '--scenario', 'sector', '--size', '3MiB'],
   ]
@@ -193,7 +137,17 @@ test('an interrupted run leaves nothing behind', async (t) => {
       resolve()
     })
   })
-  const args = ['serve', '--size', '1MiB', '--rounds', '9999', '--peer', 'node', '--directory', directory]
+  const args = [
+    'serve',
+    '--size',
+    '1MiB',
+    '--rounds',
+    '9999',
+    '--candidates',
+    'sealyard,node',
+    '--directory',
+    directory,
+  ]
   const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: 'ignore' })
   const ended = new Promise((resolve) => child.once('exit', resolve))
   await begun
