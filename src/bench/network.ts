@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { benchError } from './errors.ts'
 import { describeMachine } from './machine.ts'
 import { needProgram, run } from './programs.ts'
@@ -56,16 +58,14 @@ async function openVeth(congestionControl: string, signal: AbortSignal): Promise
   }
   const ip = needProgram('ip', 'it is part of iproute2')
   const [servers, clients] = [`sealyard-bench-${process.pid}-s`, `sealyard-bench-${process.pid}-c`]
-  const made: string[] = []
   // Removed with a signal of their own: this one may have been the reason to stop. The veth pair goes with them.
   const close = async () => {
-    for (const each of made.splice(0)) await run(ip, ['netns', 'del', each], new AbortController().signal)
+    for (const each of [servers, clients].filter(isThere)) {
+      await run(ip, ['netns', 'del', each], new AbortController().signal)
+    }
   }
   try {
-    for (const each of [servers, clients]) {
-      await run(ip, ['netns', 'add', each], signal)
-      made.push(each)
-    }
+    for (const each of [servers, clients]) await run(ip, ['netns', 'add', each], signal)
     const pair = ['veth0', 'netns', servers, 'type', 'veth', 'peer', 'name', 'veth0', 'netns', clients]
     await run(ip, ['link', 'add', ...pair], signal)
     await configure(ip, servers, SERVER, congestionControl, signal)
@@ -82,6 +82,11 @@ async function openVeth(congestionControl: string, signal: AbortSignal): Promise
     congestionControl,
     close,
   }
+}
+
+/** An interrupted `ip netns add` may have made it all the same. */
+function isThere(namespace: string): boolean {
+  return existsSync(join('/run/netns', namespace))
 }
 
 /**

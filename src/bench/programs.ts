@@ -45,8 +45,11 @@ export async function run(program: string, args: readonly string[], signal: Abor
     err += data.toString()
   })
   const status = await new Promise<number | null>((resolve, reject) => {
-    child.on('error', (cause) => reject(signal.aborted ? signal.reason : startFailed(program, cause)))
-    child.on('close', resolve)
+    child.on('error', (cause) => {
+      // A program that an abort ends may yet do something: whoever tidies up after it waits for its end.
+      if (!signal.aborted || child.pid === undefined) reject(startFailed(program, cause))
+    })
+    child.on('close', (code) => (signal.aborted ? reject(signal.reason) : resolve(code)))
   })
   if (status === 0) return out
   signal.throwIfAborted()

@@ -16,6 +16,7 @@ export function makeDirectory(t: ExecutionContext): string {
 }
 
 export interface Ended {
+  readonly pid: number
   readonly status: number | null
   readonly stdout: string
   readonly stderr: string
@@ -24,7 +25,7 @@ export interface Ended {
 export function bench(...args: string[]): Promise<Ended> {
   return new Promise((resolve) => {
     const child = execFile(process.execPath, [PROGRAM, ...args], (_error, stdout, stderr) => {
-      resolve({ status: child.exitCode, stdout, stderr })
+      resolve({ pid: child.pid ?? 0, status: child.exitCode, stdout, stderr })
     })
   })
 }

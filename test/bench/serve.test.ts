@@ -1,10 +1,11 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { readdirSync } from 'node:fs'
+import { setTimeout as pause } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { findProgram } from '../../src/bench/programs.ts'
 import type { ServeReport } from '../../src/bench/serve.ts'
 import { skipUnless } from '../skip.ts'
-import { makeDirectory, PROGRAM, SMALL, tidyBench } from './run-bench.ts'
+import { bench, makeDirectory, PROGRAM, SMALL, tidyBench } from './run-bench.ts'
 
 async function served(t: ExecutionContext, ...args: string[]): Promise<ServeReport> {
   return JSON.parse(await tidyBench(t, '--directory', 'serve', ...SMALL, ...args, '--json')) as ServeReport
@@ -92,20 +93,27 @@ test('serve measures the front door beside nginx', async (t) => {
   t.deepEqual(Object.keys(report.ratios['tar-2'] ?? {}), ['sealyard-file', 'nginx'])
 })
 
-/** Namespaces that a bench made. */
-function namespaces(): string[] {
-  return execFileSync(findProgram('ip') ?? 'ip', ['netns', 'list'], { encoding: 'utf8' })
-    .split('\n')
-    .flatMap((line) => /^sealyard-bench-\d+-[sc]/.exec(line) ?? [])
+/** Network namespaces of a bench that runs, or ran. */
+function namespacesOf(pid: number | undefined): string[] {
+  const list = execFileSync(findProgram('ip') ?? 'ip', ['netns', 'list'], {
+    encoding: 'utf8',
+    // It complains of namespaces that end while it looks.
+    stdio: ['ignore', 'pipe', 'ignore'],
+  })
+  return list.split('\n').filter((line) => line.startsWith(`sealyard-bench-${pid}-`))
 }
 
 test('serve pins the congestion control between two namespaces, which are gone afterwards', async (t) => {
   if (skipUnless(t, hasNamespaces, 'needs root and iproute2 to make network namespaces')) return
-  const flags = ['--network', 'veth', '--congestion-control', 'reno', '--connections', '2']
-  const report = await served(t, '--cases', 'file,tar', ...flags, ...NODE)
+  const veth = ['--network', 'veth', '--congestion-control', 'reno', '--connections', '2', ...NODE]
+  const flags = [...SMALL, '--cases', 'file,tar', '--directory', makeDirectory(t), '--json']
+  const { pid, status, stdout, stderr } = await bench('serve', ...veth, ...flags)
+  t.is(stderr, '')
+  t.is(status, 0)
+  const report = JSON.parse(stdout) as ServeReport
   t.is(report.congestionControl, 'reno')
   t.is(report.cases.length, 2)
-  t.deepEqual(namespaces(), [])
+  t.deepEqual(namespacesOf(pid), [])
 })
 
 test('an interrupted run over veth leaves no namespace behind', async (t) => {
@@ -114,10 +122,9 @@ test('an interrupted run over veth leaves no namespace behind', async (t) => {
   const args = ['serve', '--size', '1MiB', '--rounds', '9999', ...NODE, '--network', 'veth']
   const child = spawn(process.execPath, [PROGRAM, ...args, '--directory', directory], { stdio: 'ignore' })
   const ended = new Promise((resolve) => child.once('exit', resolve))
-  const mine = () => namespaces().filter((name) => name.includes(`-${child.pid}-`))
-  while (mine().length < 2) await new Promise((resolve) => setImmediate(resolve))
+  while (namespacesOf(child.pid).length === 0) await pause(20)
   child.kill('SIGINT')
   t.is(await ended, 130)
-  t.deepEqual(mine(), [])
+  t.deepEqual(namespacesOf(child.pid), [])
   t.deepEqual(readdirSync(directory), [])
 })
