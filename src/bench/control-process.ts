@@ -1,6 +1,6 @@
 import { Agent, request } from 'node:http'
 import { setTimeout as pause } from 'node:timers/promises'
-import { describeError } from '../base/errors.ts'
+import { takeOrders } from './child-orders.ts'
 
 /** Some small RPC-like calls, one after the other on one connection. */
 export interface ControlOrder {
@@ -48,8 +48,4 @@ async function callAll(order: ControlOrder): Promise<number[]> {
   return waits
 }
 
-process.on('message', async (order: ControlOrder) => {
-  process.send?.(await callAll(order).catch(describeError))
-})
-process.on('disconnect', () => process.exit())
-process.send?.('ready')
+takeOrders<ControlOrder>(callAll)

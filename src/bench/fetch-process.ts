@@ -4,8 +4,8 @@ import { open } from 'node:fs/promises'
 import { get, type IncomingMessage } from 'node:http'
 import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
-import { describeError } from '../base/errors.ts'
 import { benchFetch, type MeasuredFetch } from '../storage/bench-fetch.ts'
+import { takeOrders } from './child-orders.ts'
 import type { FetchCandidateName } from './fetch.ts'
 
 /** A client in a process of its own: what it costs, curl included, is told apart from the server. */
@@ -64,20 +64,9 @@ async function syncPath(path: string): Promise<void> {
   }
 }
 
-/** @returns seconds until the file and its name are on the disk, or what went wrong */
-async function fetchOnce(order: MeasuredFetch): Promise<number | string> {
+takeOrders<MeasuredFetch>(async (order) => {
   const begun = performance.now()
-  try {
-    await clients[name](order)
-    await syncPath(dirname(order.target))
-    return (performance.now() - begun) / 1000
-  } catch (error) {
-    return describeError(error)
-  }
-}
-
-process.on('message', async (order: MeasuredFetch) => {
-  process.send?.(await fetchOnce(order))
+  await clients[name](order)
+  await syncPath(dirname(order.target))
+  return (performance.now() - begun) / 1000
 })
-process.on('disconnect', () => process.exit())
-process.send?.('ready')

@@ -146,7 +146,7 @@ async function measure(ground: Ground): Promise<Pick<FetchReport, 'candidates' |
 
 /** Whoever is fast because it writes something else is no client. */
 async function compareFetched(ground: Ground, name: FetchCandidateName): Promise<void> {
-  const target = await fetched(ground, name)
+  const { target } = await fetched(ground, name)
   await run('cmp', [ground.served, target], ground.signal)
   await rm(target)
 }
@@ -155,25 +155,25 @@ async function sample(ground: Ground, name: FetchCandidateName): Promise<FetchSa
   const { options, virtual, served, clients, signal } = ground
   await warmUp(served, signal)
   if (virtual) await primeMemory(options.sizeBytes + PRIME_MARGIN_BYTES, signal)
-  const { cost, result: target } = await measureCost(
-    clients.get(name)?.pid ?? 0,
-    () => fetched(ground, name),
-    true,
-  )
-  const cacheBytes = await cachedBytes([target], signal)
-  await rm(target)
-  return { ...cost, cacheBytes }
+  const { cost, result } = await measureCost(clients.get(name)?.pid ?? 0, () => fetched(ground, name), true)
+  const cacheBytes = await cachedBytes([result.target], signal)
+  await rm(result.target)
+  // The client's own clock leaves out how long our messages to it took.
+  return { ...cost, seconds: result.seconds, cacheBytes }
 }
 
-/** @returns the file that `name` has made */
-async function fetched(ground: Ground, name: FetchCandidateName): Promise<string> {
+/** @returns the file that `name` has made, and how long it took by its own clock */
+async function fetched(
+  ground: Ground,
+  name: FetchCandidateName,
+): Promise<{ target: string; seconds: number }> {
   const { options, scratch, server, token, clients } = ground
   const target = join(scratch, `fetched-by-${name}`)
   const url = `http://127.0.0.1:${server.port}/remote/sealed/${NAME}`
   const answer = await clients.get(name)?.ask({ url, token, target, expectedBytes: options.sizeBytes })
-  if (typeof answer === 'string') throw benchError('PEER_FAILED', `${LABELS[name]} failed: ${answer}`)
+  if (typeof answer !== 'number') throw benchError('PEER_FAILED', `${LABELS[name]} failed: ${String(answer)}`)
   const { size } = await stat(target)
-  if (size === options.sizeBytes) return target
+  if (size === options.sizeBytes) return { target, seconds: answer }
   throw benchError('PEER_FAILED', `${LABELS[name]} wrote ${size} bytes instead of ${options.sizeBytes}`)
 }
 

@@ -25,7 +25,7 @@ export async function startNginx({ host, root, scratch, prefix }: NginxOptions, 
   const port = await freePort()
   await writeFile(join(scratch, 'nginx.conf'), configuration(host, port, root))
   // Paths in the configuration are relative to -p, whatever letters the directory has.
-  const [program = nginx, ...args] = [...prefix, nginx, '-p', scratch, '-c', 'nginx.conf', '-e', 'nginx.log']
+  const [program, ...args] = [...prefix, nginx, '-p', scratch, '-c', 'nginx.conf', '-e', 'nginx.log']
   const child = spawn(program, args, { stdio: 'ignore' })
   let status: string | null = null
   const ended = new Promise<void>((resolve) => {

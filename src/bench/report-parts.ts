@@ -11,8 +11,11 @@ export function busy({ load, cores }: Machine): string[] {
   ]
 }
 
-export function machineLine({ cpu, cores, memoryBytes, kernel, virtual, load }: Machine): string {
-  const kind = virtual ? ', virtual machine (memory primed before each sample)' : ''
+/** @param isPrimed whether memory is taken and given back before each sample, see `primeMemory` */
+export function machineLine(machine: Machine, isPrimed = true): string {
+  const { cpu, cores, memoryBytes, kernel, virtual, load } = machine
+  const primed = isPrimed ? ' (memory primed before each sample)' : ''
+  const kind = virtual ? `, virtual machine${primed}` : ''
   const facts = `${cores} cores, ${formatBytes(memoryBytes)}, Linux ${kernel}${kind}, load ${load.toFixed(1)}`
   return `machine  ${cpu}, ${facts}`
 }

@@ -20,7 +20,7 @@ export function formatServe(report: ServeReport): string {
   const { options, rounds, congestionControl } = report
   return lines([
     `serve: ${formatBytes(options.sizeBytes)}, ${rounds} interleaved rounds, over ${options.network}`,
-    machineLine(report.machine),
+    machineLine(report.machine, options.state === 'cold'),
     `files on ${filesystemLine(report.filesystem)}`,
     `network  congestion control ${congestionControl} on all; a Node process receives, without SO_RCVLOWAT`,
     ...report.cases.flatMap((each) => [

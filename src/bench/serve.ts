@@ -59,8 +59,11 @@ export async function benchServe(options: ServeOptions, signal: AbortSignal): Pr
       ...(await measure(ground, cases)),
     }
   } finally {
-    for (const each of open.reverse()) await each.close()
-    await removeScratch(scratch)
+    try {
+      for (const each of open.reverse()) await each.close()
+    } finally {
+      await removeScratch(scratch)
+    }
   }
 }
 

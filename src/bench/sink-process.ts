@@ -1,6 +1,6 @@
 import { createHash, type Hash } from 'node:crypto'
 import { closeSync, openSync, writeSync } from 'node:fs'
-import { describeError } from '../base/errors.ts'
+import { takeOrders } from './child-orders.ts'
 import type { SinkOrder, Sunk } from './sink.ts'
 import { SinkConnection } from './sink-connection.ts'
 
@@ -43,16 +43,8 @@ async function receive(order: SinkOrder): Promise<Sunk> {
   return { bytes, requests, seconds: (performance.now() - begun) / 1000, digest: hash?.digest('hex') ?? null }
 }
 
-process.on('message', async (message: SinkOrder | 'stop') => {
-  if (message === 'stop') {
-    isStopped = true
-    return
-  }
-  try {
-    process.send?.(await receive(message))
-  } catch (error) {
-    process.send?.(describeError(error))
-  }
+takeOrders<SinkOrder | 'stop'>(async (order) => {
+  if (order !== 'stop') return receive(order)
+  isStopped = true
+  return undefined
 })
-process.on('disconnect', () => process.exit())
-process.send?.('ready')
