@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
-import { join } from 'node:path'
+import { mkdir } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
 import { type Cost, measureCost } from './cpu.ts'
 import { deviceReadLimit } from './device-limit.ts'
 import { benchError } from './errors.ts'
@@ -101,7 +102,9 @@ async function contestantsOf(ground: Ground, { name, paths, files }: ServeCase):
 /** The tar as a file, made once: what other servers send of it, and what our own plain sending is measured with. */
 async function saveTar(ground: Ground, door: TestServer, paths: readonly string[]): Promise<void> {
   const saveTo = join(ground.root, savedTar.name)
-  if (!existsSync(saveTo)) await ground.sink.download({ ...orderOf(ground, door), paths, saveTo })
+  if (existsSync(saveTo)) return
+  await mkdir(dirname(saveTo), { recursive: true })
+  await ground.sink.download({ ...orderOf(ground, door), paths, saveTo })
 }
 
 /** A server that is fast because it sends something else is no server. */

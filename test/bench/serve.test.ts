@@ -106,13 +106,13 @@ function namespacesOf(pid: number | undefined): string[] {
 test('serve pins the congestion control between two namespaces, which are gone afterwards', async (t) => {
   if (skipUnless(t, hasNamespaces, 'needs root and iproute2 to make network namespaces')) return
   const veth = ['--network', 'veth', '--congestion-control', 'reno', '--connections', '2', ...NODE]
-  const flags = [...SMALL, '--cases', 'file,tar', '--directory', makeDirectory(t), '--json']
+  const flags = [...SMALL, '--cases', 'tar', '--directory', makeDirectory(t), '--json']
   const { pid, status, stdout, stderr } = await bench('serve', ...veth, ...flags)
   t.is(stderr, '')
   t.is(status, 0)
   const report = JSON.parse(stdout) as ServeReport
   t.is(report.congestionControl, 'reno')
-  t.is(report.cases.length, 2)
+  t.is(report.cases[0]?.name, 'tar', 'also where no other case made its directory')
   t.deepEqual(namespacesOf(pid), [])
 })
 
