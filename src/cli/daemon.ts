@@ -1,4 +1,4 @@
-import { readdir, rm } from 'node:fs/promises'
+import { readdir, rm, rmdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { writeSecretFile } from '../api/token-file.ts'
 import { type Clock, systemClock } from '../base/clock.ts'
@@ -40,7 +40,10 @@ export async function startDaemon(repo: string, settings: Settings): Promise<Dae
   const clock = systemClock
   const shutdown = new Shutdown({ clock, log: log.logger('main'), deadlineMs: settings.API.ShutdownTimeout })
   shutdown.add('repo lock', () => lock.release())
-  return { repo, scratch: await scratchIn(repo), settings, log, clock, shutdown }
+  const scratch = await scratchIn(repo)
+  // A start that is refused leaves its repo as it was; one that is not empty holds what is not ours.
+  shutdown.add('task files', () => rmdir(scratch).catch(() => undefined))
+  return { repo, scratch, settings, log, clock, shutdown }
 }
 
 /**
