@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { list, method, nothing } from './method.ts'
-import { interruptedMove, nodeInfo, quarantinedFile } from './types.ts'
+import { fetchLimits, interruptedMove, nodeInfo, pathTier, quarantinedFile, transfer } from './types.ts'
 
 /** What every node of ours answers. */
 export const commonMethods = {
@@ -102,5 +102,29 @@ export const storageMethods = {
     params: [z.string()],
     result: nothing,
     summary: 'Forgets an interrupted move that an operator has looked at; no file is touched',
+  }),
+  'Sealyard.Transfers': method({
+    permission: 'read',
+    params: [],
+    result: list(transfer),
+    summary: 'Moves and fetches, running and the latest done, on this node, with progress',
+  }),
+  'Sealyard.FetchLimits': method({
+    permission: 'read',
+    params: [],
+    result: fetchLimits,
+    summary: 'How many files this node fetches at a time, and how fast',
+  }),
+  'Sealyard.SetFetchLimits': method({
+    permission: 'admin',
+    params: [fetchLimits],
+    result: nothing,
+    summary: 'Changes that until the node stops; running fetches follow',
+  }),
+  'Sealyard.StorageTiers': method({
+    permission: 'read',
+    params: [],
+    result: list(pathTier),
+    summary: 'What a move between each two storage paths of this node costs, as tried',
   }),
 } as const

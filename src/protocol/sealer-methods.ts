@@ -235,28 +235,4 @@ export const sealerMethods = {
     result: list(t.decision),
     summary: 'The latest scheduling decisions: each window with its reason and its cost',
   }),
-  'Sealyard.Transfers': method({
-    permission: 'read',
-    params: [],
-    result: list(t.transfer),
-    summary: 'Moves and fetches on the sealer itself',
-  }),
-  'Sealyard.FetchLimits': method({
-    permission: 'read',
-    params: [],
-    result: t.fetchLimits,
-    summary: 'How many files this node fetches at a time, and how fast',
-  }),
-  'Sealyard.SetFetchLimits': method({
-    permission: 'admin',
-    params: [t.fetchLimits],
-    result: nothing,
-    summary: 'Changes that until the node stops; running fetches follow',
-  }),
-  'Sealyard.StorageTiers': method({
-    permission: 'read',
-    params: [],
-    result: list(t.pathTier),
-    summary: 'What a move between each two storage paths of this node costs, as tried',
-  }),
 } as const

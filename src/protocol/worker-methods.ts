@@ -115,30 +115,6 @@ export const workerMethods = {
     'Brings files of a sector to this worker',
   ),
 
-  'Sealyard.Transfers': method({
-    permission: 'read',
-    params: [],
-    result: list(t.transfer),
-    summary: 'Moves and fetches, running and the latest done, with progress',
-  }),
-  'Sealyard.FetchLimits': method({
-    permission: 'read',
-    params: [],
-    result: t.fetchLimits,
-    summary: 'How many files this node fetches at a time, and how fast',
-  }),
-  'Sealyard.SetFetchLimits': method({
-    permission: 'admin',
-    params: [t.fetchLimits],
-    result: nothing,
-    summary: 'Changes that until the node stops; running fetches follow',
-  }),
-  'Sealyard.StorageTiers': method({
-    permission: 'read',
-    params: [],
-    result: list(t.pathTier),
-    summary: 'What a move between each two storage paths of this node costs, as tried',
-  }),
   'Sealyard.CopyEngines': method({
     permission: 'read',
     params: [],
