@@ -1,10 +1,9 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises'
-import { createServer } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { SectorRef } from '../../src/sectors/sector-id.ts'
 import { ClusterAtHand, content, type PathAtHand, sector } from './cluster-at-hand.ts'
+import { startLotus } from './strangers-at-hand.ts'
 
 const UNSEALED = 1
 const SIZE = 2048
@@ -85,7 +84,7 @@ test('a copy that does not say what it holds is not given up', async (t) => {
 /** Another node with an unsealed copy in a seal path: how much it says it holds, and what it serves. */
 async function otherNode(t: ExecutionContext, cluster: ClusterAtHand, bytes: Buffer, holdsAll: boolean) {
   const removals: string[] = []
-  const server = createServer((request, response) => {
+  await startLotus(t, cluster, 'theirs', UNSEALED, (request, response) => {
     const url = request.url ?? ''
     if (url.includes('/allocated/')) response.writeHead(holdsAll ? 200 : 416).end()
     else if (request.method === 'DELETE') {
@@ -93,27 +92,6 @@ async function otherNode(t: ExecutionContext, cluster: ClusterAtHand, bytes: Buf
       response.writeHead(200).end()
     } else response.writeHead(200, { 'content-type': 'application/octet-stream' }).end(bytes)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  t.teardown(() => server.close())
-  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/remote`
-  await cluster.index.StorageAttach(
-    {
-      ID: 'theirs',
-      URLs: [url],
-      Weight: 10,
-      MaxStorage: 0,
-      CanSeal: true,
-      CanStore: false,
-      Groups: [],
-      AllowTo: [],
-      AllowTypes: [],
-      DenyTypes: [],
-      AllowMiners: [],
-      DenyMiners: [],
-    },
-    { Capacity: 0, Available: 0, FSAvailable: 0, Reserved: 0, Max: 0, Used: 0 },
-  )
-  await cluster.index.StorageDeclareSector('theirs', sector(1).ID, UNSEALED, false)
   return removals
 }
 
