@@ -73,7 +73,7 @@ fn is_served(site: &Site, large: &[u8]) {
 #[test]
 fn a_crowd_that_stands_still_costs_little_and_delays_nobody() {
     if !may_open(DESCRIPTORS) {
-        println!("SKIP: this user may not open {DESCRIPTORS} files");
+        println!("SKIP: a crowd of slow clients: this user may not open {DESCRIPTORS} files");
         return;
     }
     let site = Site::with(|options| {

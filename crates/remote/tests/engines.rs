@@ -25,7 +25,7 @@ fn is_made_cold(path: &Path) -> bool {
     sys::extents::forget_cached(&file, 0, 0).unwrap();
     let cold = sys::extents::cached_bytes(&file, 0, 0) == Ok(0);
     if !cold {
-        println!("SKIP: this file system keeps its pages, or does not tell");
+        println!("SKIP: serving a cold file: this file system keeps its pages, or does not tell");
     }
     cold
 }

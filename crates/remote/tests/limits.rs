@@ -47,7 +47,7 @@ fn a_name_that_is_no_address_is_an_error() {
 #[test]
 fn every_address_means_both_families() {
     if std::net::TcpListener::bind("[::]:0").is_err() {
-        eprintln!("SKIP: this machine has no IPv6");
+        eprintln!("SKIP: connections of one IPv6 network: this machine has no IPv6");
         return;
     }
     let site = Site::with(|options| options.host = "::".into());

@@ -106,7 +106,9 @@ mod tests {
 
         let file = "/remote/sealed/s-t01-1";
         if ask(file, "A: b", "sealed/s-t01-1").is_none() {
-            eprintln!("SKIP: this kernel or filesystem cannot read without waiting");
+            eprintln!(
+                "SKIP: a small file from memory: this kernel or filesystem cannot read without waiting"
+            );
             return;
         }
         let whole = ask(file, "A: b", "sealed/s-t01-1").unwrap();

@@ -107,7 +107,9 @@ mod tests {
         );
         sys::extents::forget_cached(&file, 0, 0).unwrap();
         if sys::extents::cached_bytes(&file, 0, 0) != Ok(0) {
-            println!("SKIP: this file system keeps its pages, or does not tell");
+            println!(
+                "SKIP: serving a cold file: this file system keeps its pages, or does not tell"
+            );
             return;
         }
         assert_eq!(
